@@ -14,6 +14,7 @@ export const CAP_SETUID = 1 << 7;
 export const CAP_SYS_MODULE = 1 << 16;
 export const CAP_SYS_CHROOT = 1 << 18;
 export const CAP_SYS_ADMIN = 1 << 21;
+export const CAP_MKNOD = 1 << 27;
 /** Mean, instead of a mask of capabilities: for uid 0 all that the maker has, for others none; those of the maker. */
 export const CAPS_OF_UID = -1;
 export const CAPS_OF_MAKER = -2;

@@ -39,7 +39,7 @@ import { doScandir } from "../vfs/file/scandir";
 import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
 import { vfsGetattr } from "../vfs/inode/attr";
-import { I_DRIVER } from "../vfs/inode/inode";
+import { I_DRIVER, isDeviceType } from "../vfs/inode/inode";
 import { Mount } from "../vfs/mount/namespace";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
@@ -239,14 +239,19 @@ export function sysMkdir(ctx: f64, dirfd: i32, len: i32, mode: u32): i32 {
   return syscallExit(nd ? doCreate(nd, S_IFDIR | (mode & 0x3ff), 0, 0) : syscallEnterErr);
 }
 
-/** mknodat(2): the type in `mode` is S_IFIFO, S_IFSOCK, S_IFREG or 0, which is S_IFREG. */
-export function sysMknod(ctx: f64, dirfd: i32, len: i32, mode: u32): i32 {
+/**
+ * mknodat(2): the type in `mode` is any but that of directories and links, 0 is S_IFREG. `dev` is the number of a device, as st_rdev has it;
+ * it means nothing for other files.
+ */
+export function sysMknod(ctx: f64, dirfd: i32, len: i32, mode: u32, dev: u32): i32 {
   const type = mode & S_IFMT;
   // may_mknod() comes before the path.
-  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return syscallExit(-EPERM);
+  const device = isDeviceType(type);
+  if (type == S_IFDIR) return syscallExit(-EPERM);
+  if (type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK && !device) return syscallExit(-EINVAL);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
-  return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & 0xfff), 0, 0));
+  return syscallExit(doCreate(nd, (type == 0 ? S_IFREG : type) | (mode & 0xfff), 0, device ? dev : 0));
 }
 
 /** symlinkat(2): the body is in SCRATCH.PATH, the path of the link in SCRATCH.PATH2. */

@@ -142,7 +142,7 @@ export class Context {
 
   /** The calls that Linux has and `node:fs` has not, made by this context. */
   get linux(): LinuxCalls {
-    this.#linux ??= makeLinux(this.#calls);
+    this.#linux ??= makeLinux(this.#calls, () => this.fs);
     return this.#linux;
   }
 

@@ -184,14 +184,38 @@ function describeThrown(thrown: unknown): string {
   return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
 }
 
-/** An error with a `code`: one of Node's ERR_ codes, or ERR_THREADFS_... */
+/** The prototypes of errors with codes, one for each class of errors. */
+const shownWithCode = /* @__PURE__ */ new Map<unknown, object>();
+
+function toStringWithCode(this: Error & { code?: unknown }): string {
+  return `${this.name} [${this.code}]: ${this.message}`;
+}
+
+/** Below the prototype of the class, with Node's text of such errors: name, code and message. */
+function prototypeWithCode(type: { readonly prototype: object }): object {
+  let found = shownWithCode.get(type);
+  if (found === undefined) {
+    const text = bare({ value: toStringWithCode, writable: true, configurable: true });
+    found = Object.create(type.prototype, { toString: text }) as object;
+    shownWithCode.set(type, found);
+  }
+  return found;
+}
+
+/** An error with a `code`, which its text shows: one of Node's ERR_ codes, or ERR_THREADFS_... */
 export function codedError<E extends Error>(
   type: new (message: string, options?: ErrorOptions) => E,
   code: string,
   message: string,
   options?: ErrorOptions,
 ): E & { code: string } {
-  return Object.assign(new type(message, options), { code });
+  const error = Object.assign(new type(message, options), { code });
+  return Object.setPrototypeOf(error, prototypeWithCode(type));
+}
+
+/** An error with a `code` that Node's part in C++ makes, whose text does not show it. */
+export function nativeError<E extends Error>(type: new (message: string) => E, code: string, message: string): E {
+  return Object.assign(new type(message), { code });
 }
 
 /** Describes a value in the message of an argument error. */

@@ -3,7 +3,15 @@
  * these errors are thrown at once in every form (sync, callback, promise) of a call.
  */
 import { UTIME_NOW, UTIME_OMIT } from "../../abi/flags.js";
-import { codedError, describeValue, invalidArgType, invalidArgValue, outOfRange, pathText } from "../errors/errors.js";
+import {
+  codedError,
+  describeValue,
+  invalidArgType,
+  invalidArgValue,
+  nativeError,
+  outOfRange,
+  pathText,
+} from "../errors/errors.js";
 import { copyOf, includes, isUint8Array } from "./arguments/views.js";
 import { asBuffer, checkEncoding, isBuffer, type NameEncoding } from "./bytes.js";
 import { constants } from "./constants.js";
@@ -101,13 +109,13 @@ export function toFd(value: unknown): number {
   if (typeof value !== "number") {
     const message = `The "fd" argument must be of type number. Received ${describeNatively(value)}`;
     // Node's message comes from C++, as UTF-8 that ends with a NUL.
-    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", pathText(message.replace(/\0.*$/s, "")));
+    throw nativeError(TypeError, "ERR_INVALID_ARG_TYPE", pathText(message.replace(/\0.*$/s, "")));
   }
   if (value < 0 || value > INT32_MAX || !Number.isInteger(value)) {
     const outside = Number.isFinite(value) && (value < 0 || value > INT32_MAX);
     const range = outside ? `>= 0 && <= ${INT32_MAX}` : "an integer";
     const message = `The value of "fd" is out of range. It must be ${range}. Received ${value}`;
-    throw codedError(RangeError, "ERR_OUT_OF_RANGE", message);
+    throw nativeError(RangeError, "ERR_OUT_OF_RANGE", message);
   }
   // -0 is descriptor 0.
   return value + 0;
@@ -160,12 +168,12 @@ export function toCopyMode(value: unknown): number {
 export function toCallMode(value: unknown): number {
   if (value === undefined || value === null) return 0;
   if (typeof value !== "number") {
-    throw codedError(TypeError, "ERR_INVALID_ARG_TYPE", "mode must be int32 or null/undefined");
+    throw nativeError(TypeError, "ERR_INVALID_ARG_TYPE", "mode must be int32 or null/undefined");
   }
   const mode = Math.trunc(value) + 0;
   if (!Number.isFinite(value) || mode < 0 || mode > CALL_MODE_MAX) {
     const range = Number.isFinite(value) ? ": >= 0 && <= 7" : "";
-    throw codedError(RangeError, "ERR_OUT_OF_RANGE", `mode is out of range${range}`);
+    throw nativeError(RangeError, "ERR_OUT_OF_RANGE", `mode is out of range${range}`);
   }
   return mode;
 }
@@ -256,15 +264,18 @@ export interface TimeSpec {
   nsec: number;
 }
 
-/** A time given as Date, seconds or numeric string. Negative numbers mean now, as in Node. */
-export function toTime(value: unknown, name = "time"): TimeSpec {
-  let seconds: number;
+/** Seconds of a time that is given as Date, seconds or numeric string. Negative numbers mean now, as in Node. */
+export function toUnixTimestamp(value: unknown, name = "time"): number {
   // biome-ignore lint/suspicious/noDoubleEquals: Node takes any string that is equal to its number
-  if (typeof value === "string" && +value == (value as unknown)) seconds = +value;
-  else if (typeof value === "number" && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value;
-  else if (value instanceof Date) seconds = value.getTime() / 1000;
-  else throw invalidArgType(name, "an instance of Date or an Time in seconds", value);
-  return splitSeconds(seconds);
+  if (typeof value === "string" && +value == (value as unknown)) return +value;
+  if (typeof value === "number" && Number.isFinite(value)) return value < 0 ? Date.now() / 1000 : value;
+  if (value instanceof Date) return value.getTime() / 1000;
+  throw invalidArgType(name, "an instance of Date or an Time in seconds", value);
+}
+
+/** The same as whole seconds and nanoseconds. */
+export function toTime(value: unknown, name?: string): TimeSpec {
+  return splitSeconds(toUnixTimestamp(value, name));
 }
 
 /** Nanoseconds that utimensat(2) refuses with EINVAL. */

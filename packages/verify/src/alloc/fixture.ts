@@ -148,8 +148,8 @@ export class AllocSession {
   mkdir(path: string): number {
     return this.core.sysMkdir(0, AT_FDCWD, this.path(path), 0o755);
   }
-  mknod(path: string, mode: number): number {
-    return this.core.sysMknod(0, AT_FDCWD, this.path(path), mode);
+  mknod(path: string, mode: number, dev = 0): number {
+    return this.core.sysMknod(0, AT_FDCWD, this.path(path), mode, dev);
   }
   /** A pipe: the descriptor to read from, and the one to write to in the upper 16 bits. */
   pipe(): number {

@@ -80,6 +80,7 @@ export const OPERATIONS: Record<string, Operation> = {
   "mkdir, long name": { allocations: 3, run: (session) => session.mkdir(`/w/${LONG}`) },
   "mkdir in a mount": { allocations: 2, run: (session) => session.mkdir("/w/mnt/new") },
   mkfifo: { allocations: 2, run: (session) => session.mknod("/w/new", 0o010644) },
+  "mknod, a device": { allocations: 2, run: (session) => session.mknod("/w/new", 0o020644, 0x103) },
   "open a FIFO": {
     allocations: 3,
     prepare: (session) => must(session.mknod("/w/new", 0o010644)),

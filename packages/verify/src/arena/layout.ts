@@ -25,6 +25,8 @@ export {
   MS_STRICTATIME,
   MS_UNBINDABLE,
   NAME_MAX,
+  S_IFBLK,
+  S_IFCHR,
   S_IFDIR,
   S_IFIFO,
   S_IFLNK,

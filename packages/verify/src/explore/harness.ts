@@ -182,7 +182,7 @@ export class Harness {
 
   /** Makes and removes a file. */
   *#make(path = "/.made", remove = true, t = this.inspector): CoreCalls<void> {
-    const r = yield ["sysMknod", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0o100644];
+    const r = yield ["sysMknod", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0o100644, 0];
     if (r < 0) throw new Error(`harness: mknod returned ${r}`);
     if (remove) yield ["sysUnlink", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0];
   }

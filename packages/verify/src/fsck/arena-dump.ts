@@ -84,7 +84,9 @@ function attributes(v: ArenaView, i: number): string {
   const [nlink, uid, gid, pages] = [v.u32(i + I.nlink), v.u32(i + I.uid), v.u32(i + I.gid), v.u32(i + I.pages)];
   const size = v.i64(i + I.size);
   const xattrs = v.u32(i + I.mode) & L.I_XATTR ? ` xattrs${xattrsOf(v, i)}` : "";
-  return `mode ${mode} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ${acls}${xattrs}`;
+  const type = v.u32(i + I.mode) & (L.S_IFMT | L.I_DRIVER);
+  const device = type === L.S_IFCHR || type === L.S_IFBLK ? ` device ${v.u32(i + L.RDEV)}` : "";
+  return `mode ${mode}${device} nlink ${nlink} ${uid}:${gid} size ${size} pages ${pages} times ${times} ${acls}${xattrs}`;
 }
 
 /** Extended attributes: of each the name, the length of the value and its beginning. */

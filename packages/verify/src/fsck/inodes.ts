@@ -6,7 +6,7 @@ import { checkContents } from "./contents.js";
 import { checkPipe } from "./pipes/pipes.js";
 
 const { INODE: I, DENTRY: D } = L;
-const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO];
+const TYPES = [L.S_IFSOCK, L.S_IFLNK, L.S_IFREG, L.S_IFDIR, L.S_IFIFO, L.S_IFCHR, L.S_IFBLK];
 const KNOWN_BITS =
   0xffff |
   L.I_OP_PERMISSION |

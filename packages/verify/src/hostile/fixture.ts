@@ -135,7 +135,7 @@ export function build(t: Thread): State {
   must(one(t, "sysUnlink", "/gone", 0), "unlink");
   for (let i = 0; i < 10; i++) t.call("sysClose", 0, file(t, `/d/gone${i}`, 50));
   for (let i = 0; i < 10; i++) must(one(t, "sysUnlink", `/d/gone${i}`, 0), "unlink");
-  must(one(t, "sysMknod", "/fifo", S_IFIFO | 0o644), "mkfifo");
+  must(one(t, "sysMknod", "/fifo", S_IFIFO | 0o644, 0), "mkfifo");
   const fifo = must(one(t, "sysOpen", "/fifo", O_RDWR | O_NONBLOCK, 0), "fifo");
   must(t.call("sysWrite", 0, fifo, -1, t.put(new Uint8Array(9000))), "fifo");
   must(t.call("threadDetach"), "detach");
@@ -188,7 +188,8 @@ export const OPERATIONS: Record<string, Operation> = {
   fsync: (t, s) => t.call("sysFsync", 0, s.pages),
   mkdir: (t) => one(t, "sysMkdir", "/d/new", 0o755),
   "mkdir of a long name": (t) => one(t, "sysMkdir", `/d/${LONG}2`, 0o755),
-  mknod: (t) => one(t, "sysMknod", "/d/pipe", 0x1000 | 0o644),
+  mknod: (t) => one(t, "sysMknod", "/d/pipe", 0x1000 | 0o644, 0),
+  "mknod of a device": (t) => one(t, "sysMknod", "/d/device", 0x2000 | 0o644, 0x103),
   rmdir: (t) => one(t, "sysUnlink", "/empty", AT_REMOVEDIR),
   unlink: (t) => one(t, "sysUnlink", "/d/f6", 0),
   "unlink of pages": (t) => one(t, "sysUnlink", "/pages", 0),

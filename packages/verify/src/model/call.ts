@@ -72,7 +72,8 @@ export interface CallArguments {
   /** The thread detaches. */
   threadEnd: object;
   sysMkdir: At & { mode: number };
-  sysMknod: At & { mode: number };
+  /** `dev`: the number of a device; default 0. */
+  sysMknod: At & { mode: number; dev?: number };
   sysSymlink: Second & { target: string };
   sysLink: Lookup & Second & { follow?: boolean };
   sysUnlink: At & { removedir?: boolean };
@@ -162,6 +163,7 @@ export interface Attributes {
   atime: number;
   mtime: number;
   ctime: number;
+  rdev: number;
 }
 export interface DirectoryEntry {
   name: string;

@@ -23,8 +23,8 @@ import { change, closeFile, closeOwned, hold, type Me, type Steps, step } from "
 type A = CallArguments;
 
 export function attributes(s: State, ino: number): Attributes {
-  const { mode, nlink, uid, gid, size, atime, mtime, ctime } = inode(s, ino);
-  return { ino, mode, nlink, uid, gid, size, atime, mtime, ctime };
+  const { mode, nlink, uid, gid, size, atime, mtime, ctime, rdev = 0 } = inode(s, ino);
+  return { ino, mode, nlink, uid, gid, size, atime, mtime, ctime, rdev };
 }
 
 function* sysStat(me: Me, args: A["sysStat"]): Steps<Attributes | string> {

@@ -9,11 +9,14 @@
 import {
   CAP_FOWNER,
   CAP_FSETID,
+  CAP_MKNOD,
   MAY_EXEC,
   MAY_WRITE,
   NAME_MAX,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
+  S_IFBLK,
+  S_IFCHR,
   S_IFDIR,
   S_IFIFO,
   S_IFLNK,
@@ -176,6 +179,7 @@ function* create(
     const refused =
       refuseName(s, { ...at, last }, directory) ||
       mayCreate(s, me, at.d) ||
+      refuseDevice(s, me, at.d, type, more.rdev ?? 0) ||
       refuseInode(s, me, inodeOf(s, at.d).fs, freed, more.body);
     if (refused) return refused;
     const mode = type === S_IFLNK ? asked : type | maskedMode(s, at, prepared);
@@ -210,10 +214,19 @@ function* sysMkdir(me: Me, { mode, ...args }: A["sysMkdir"]): Steps<number | str
   return yield* create(me, args, S_IFDIR | (mode & 0o1777));
 }
 
-function* sysMknod(me: Me, { mode, ...args }: A["sysMknod"]): Steps<number | string> {
+function* sysMknod(me: Me, { mode, dev = 0, ...args }: A["sysMknod"]): Steps<number | string> {
   const type = mode & S_IFMT || S_IFREG;
-  if (![S_IFREG, S_IFIFO, S_IFSOCK].includes(type)) return "EPERM";
-  return yield* create(me, args, type | (mode & 0o7777));
+  if (type === S_IFDIR) return "EPERM";
+  const device = type === S_IFCHR || type === S_IFBLK;
+  if (!device && ![S_IFREG, S_IFIFO, S_IFSOCK].includes(type)) return "EINVAL";
+  return yield* create(me, args, type | (mode & 0o7777), device ? { rdev: dev } : {});
+}
+
+/** Whether the caller may make that device there. A whiteout is the character device 0. */
+function refuseDevice(s: State, me: Me, dir: number, type: number, rdev: number): string | undefined {
+  if (type !== S_IFCHR && type !== S_IFBLK) return undefined;
+  const whiteout = type === S_IFCHR && rdev === 0;
+  return (!whiteout && !capable(callerOf(s, me), CAP_MKNOD)) || isDriver(s, inodeOf(s, dir)) ? "EPERM" : undefined;
 }
 
 function* sysSymlink(me: Me, { target, dirfd2, path2 }: A["sysSymlink"]): Steps<number | string> {

@@ -33,6 +33,8 @@ export interface Inode {
   data: string;
   /** The body of a link. */
   body?: string;
+  /** The number of a device. */
+  rdev?: number;
   acl?: AclEntry[] | undefined;
   /** The default ACL of a directory. */
   defaultAcl?: AclEntry[] | undefined;

@@ -386,7 +386,7 @@ const SURFACE: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/surface/names.ts`,
-        from: '    if (typeof call === "function" && !/^[A-Z]/.test(name)) rename(',
+        from: '    if (typeof call === "function" && !/^[A-Z_]/.test(name)) rename(',
         to: '    if (typeof call === "function" && name.endsWith("Async")) rename(',
       },
     ],

@@ -162,7 +162,7 @@ const ARGUMENTS: {
   contextDestroy: () => [],
   contextList: (_t, a) => [a.from],
   sysMkdir: (t, a) => [...first(t, a), a.mode],
-  sysMknod: (t, a) => [...first(t, a), a.mode],
+  sysMknod: (t, a) => [...first(t, a), a.mode, a.dev ?? 0],
   sysSymlink: (t, a) => [put(t, SCRATCH.PATH, a.target), ...second(t, a)],
   sysLink: (t, a) => [...first(t, a), ...second(t, a), (a.follow ? AT_SYMLINK_FOLLOW : 0) | atFlags(a)],
   sysUnlink: (t, a) => [...first(t, a), a.removedir ? AT_REMOVEDIR : 0],
@@ -306,6 +306,7 @@ function attributes(t: ScratchThread): Attributes {
     atime: ms(STAT.atimeSec),
     mtime: ms(STAT.mtimeSec),
     ctime: ms(STAT.ctimeSec),
+    rdev: field(STAT.rdev),
   };
 }
 

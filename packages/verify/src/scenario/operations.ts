@@ -114,6 +114,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     mknod: [
       { call: "sysMknod", path: "/o/x", mode: S_IFIFO | 0o666 },
       { call: "sysMknod", path: "/d/x", mode: S_IFREG },
+      { call: "sysMknod", path: "/d/x", mode: 0o060660, dev: 0x701 },
     ],
     mkdir: [mkdir("/d/x"), mkdir("/o/x")],
     rmdir: [rmdir("/o"), rmdir("/d/e")],

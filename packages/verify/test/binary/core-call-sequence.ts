@@ -38,6 +38,7 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_SYMLINKS,
   RESOLVE_NO_XDEV,
+  S_IFCHR,
   S_IFIFO,
   SEEK_DATA,
   SEEK_HOLE,
@@ -298,7 +299,9 @@ function* pipes(
   yield ["close an end", () => call("sysClose", 0, from)];
   yield ["write without a reader", () => write(to, 10)];
   yield ["close the other", () => call("sysClose", 0, to)];
-  yield ["mkfifo", () => one("sysMknod", "/d/fifo", S_IFIFO | 0o644)];
+  yield ["mkfifo", () => one("sysMknod", "/d/fifo", S_IFIFO | 0o644, 0)];
+  yield ["mknod of a device", () => one("sysMknod", "/d/device", S_IFCHR | 0o600, 0x103)];
+  yield ["open of a device", () => one("sysOpen", "/d/device", 0, 0)];
   const opening = OPENING - one("sysOpen", "/d/fifo", 0, 0);
   yield ["an open that waits", () => opening];
   const writer = one("sysOpen", "/d/fifo", 1 | O_NONBLOCK, 0);

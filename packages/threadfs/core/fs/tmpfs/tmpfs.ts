@@ -28,6 +28,7 @@ import {
   I_LINKABLE,
   Inode,
   ihold,
+  isDeviceType,
   setMtime,
   touch,
 } from "../../vfs/inode/inode";
@@ -77,8 +78,8 @@ function newOwnedInode(c: Context, dir: Inode, mode: u32): Inode {
 }
 
 /**
- * Creates a file, directory, special file or link (with `body`) under a negative, unhashed dentry. Allocates before it
- * changes anything, so that -ENOSPC changes nothing. `result`: what the call then returns; NaN: it has more to do.
+ * Creates a file, directory, special file or link (with `body`) under a negative, unhashed dentry; the number of a device is
+ * `bodyLen`. Allocates before it changes anything, so that -ENOSPC changes nothing. `result`: what the call then returns; NaN: it has more to do.
  */
 export function tmpfsCreate(
   c: Context,
@@ -115,6 +116,7 @@ export function tmpfsCreate(
     i.size = bodyLen;
     i.pages = bodyLen < LONG_LINK ? 0 : 1;
   }
+  if (isDeviceType(mode & S_IFMT)) i.rdev = bodyLen;
   // Set before any thread can look a name up in it.
   if (isDir) dSetFlags(d, D_COMPLETE, 0);
   const t = currentTime();

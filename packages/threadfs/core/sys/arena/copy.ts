@@ -14,7 +14,7 @@ import { CAP_SYS_ADMIN } from "../../../abi/permissions";
 import * as host from "../../host";
 import { chunkAddress, chunkEntry, ENTRY_CACHE } from "../../mem/alloc/pages";
 import * as L from "../../mem/layout";
-import { lock, unlock } from "../../mem/lock/lock";
+import { trySpinLock, unlock } from "../../mem/lock/lock";
 import * as T from "../../mem/thread";
 import { G_HASH_N, H_BUCKETS } from "../../vfs/layout";
 import { admitOthers, excludeOthers } from "../../vfs/recovery/exclusion";
@@ -28,7 +28,7 @@ const WAIT_MAX_MS: f64 = 1000;
 /**
  * Passes the arena to the host's copyToUser(), where `done` is the address of the first byte. Waits up to
  * `waitMs` for the other threads to become quiescent, and they wait until the copy is complete. Returns the number of chunks from
- * address 0 on; -EPERM: without CAP_SYS_ADMIN; -EAGAIN: another thread stays in its call, or recounts references; -EFAULT: the host
+ * address 0 on; -EPERM: without CAP_SYS_ADMIN; -EAGAIN: another thread stays in its call, recounts references, or holds the slot lock; -EFAULT: the host
  * has no room.
  */
 export function arenaCopy(ctx: f64, waitMs: f64): i32 {
@@ -39,7 +39,11 @@ export function arenaCopy(ctx: f64, waitMs: f64): i32 {
   if (!may) return -EPERM;
   // Not more for a number that is none.
   if (!excludeOthers(waitMs >= 0 ? min<f64>(waitMs, WAIT_MAX_MS) : 0)) return -EAGAIN;
-  lock(L.G_SLOT_LOCK);
+  // Not waited for: a dead thread may hold it, and no thread could recover that one before this call lets the others go on.
+  if (!trySpinLock(L.G_SLOT_LOCK)) {
+    admitOthers();
+    return -EAGAIN;
+  }
   const chunks = load<u32>(L.G_PAGE_BUMP);
   const copied = copyFixed(chunks) && copyChunks(chunks);
   unlock(L.G_SLOT_LOCK);

@@ -8,6 +8,7 @@
 import * as COUNTER from "../../../abi/counters";
 import * as DROP from "../../../abi/drop";
 import {
+  EACCES,
   EAGAIN,
   EBADF,
   ECHILD,
@@ -23,6 +24,7 @@ import {
   ESTALE,
 } from "../../../abi/errno";
 import {
+  MS_NODEV,
   O_ACCMODE,
   O_CREAT,
   O_DIRECT,
@@ -51,7 +53,7 @@ import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dAlloc } from "../dcache/d-alloc";
 import { dget, dput } from "../dcache/dcache";
-import { I_DRIVER, I_LINKABLE } from "../inode/inode";
+import { I_DRIVER, I_LINKABLE, isDeviceType } from "../inode/inode";
 import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
 import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
@@ -325,11 +327,12 @@ export function mayOpen(nd: Nameidata, flags: u32): i32 {
     if (type == S_IFLNK) return -ELOOP;
     const mask = accessMask(flags);
     if (type == S_IFDIR && mask & MAY_WRITE) return -EISDIR;
+    if (isDeviceType(type) && nd.mnt.flags & MS_NODEV) return -EACCES;
     err = inodePermission(nd.ctx, i, mask, false);
     if (err != 0) return err;
   }
   if (flags & O_NOATIME && !ownerOrCapable(nd.ctx, i, CAP_FOWNER)) return -EPERM;
-  // As in Linux, a socket is not opened; there are no devices; a pipe is written through a read-only mount too.
+  // As in Linux, a socket is not opened, nor a device without a driver, and there are none; a pipe is written through a read-only mount too.
   if (type == S_IFIFO) return 0;
   if (type != S_IFREG && type != S_IFDIR) return -ENXIO;
   return openMode(flags) & FMODE_WRITE ? mntWantWrite(nd.mnt) : 0;

@@ -35,6 +35,7 @@ import {
   I_WIDE_TIME,
   Inode,
   inodeNumber,
+  isDeviceType,
   makeTime,
   setAtime,
   setMtime,
@@ -85,7 +86,7 @@ function fillStat(to: usize, i: Inode): void {
   putNumber(to, STAT.nlink, <f64>i.nlink);
   putNumber(to, STAT.uid, <f64>i.uid);
   putNumber(to, STAT.gid, <f64>i.gid);
-  putNumber(to, STAT.rdev, 0);
+  putNumber(to, STAT.rdev, isDeviceType(mode & (S_IFMT | I_DRIVER)) ? <f64>i.rdev : 0);
   putNumber(to, STAT.ino, inodeNumber(i));
   putNumber(to, STAT.size, <f64>size);
   putNumber(to, STAT.blocks, statBlocks(i, mode, size));

@@ -11,7 +11,8 @@
  *   84  data ptr (contents, link body, pipe)   88 pages u32 (4 KiB pages that hold contents)   92 mtimeHigh i32
  *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
  *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
- *   108 contents sequence u32 (regular files in memory: fs/tmpfs/unlocked.ts)   112 shape u32 (shape of data)
+ *   108 contents sequence u32 (regular files in memory: fs/tmpfs/unlocked.ts), or rdev u32 (devices in memory)
+ *   112 shape u32 (shape of data)
  *   with I_XATTR the first extended attribute ptr: at 112 of a directory, at 104 of any other inode in memory
  *   116 rcuNext  120 flctx ptr (the first advisory lock, locks/file-lock.ts); when the inode is retired its epoch
  *   124 recount u32 (references found by the recount, recount.ts)
@@ -20,7 +21,7 @@
  * reused: no two files that exist at one time have the same number, and one comes again after 2^28 files in its place.
  */
 
-import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../../../abi/mode";
 import * as host from "../../host";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -66,6 +67,13 @@ export const I_PIPE: u32 = 1 << 27;
 
 /** Offset of the contents sequence. */
 export const CONTENTS_SEQ: u32 = 108;
+/** Offset of the number of a device. */
+export const RDEV: u32 = 108;
+
+/** S_ISCHR() or S_ISBLK(), of S_IFMT's bits. */
+export function isDeviceType(type: u32): bool {
+  return (type & ~(S_IFBLK ^ S_IFCHR)) == S_IFCHR;
+}
 
 @unmanaged
 export class Inode {
@@ -215,6 +223,13 @@ export class Inode {
   /** Address of the sequence of a regular file's contents, in memory: the upper half of a directory's last cookie. */
   get contentsSeq(): usize {
     return changetype<usize>(this) + CONTENTS_SEQ;
+  }
+  /** i_rdev of a device in memory: the number that stat shows. It is set before any other thread sees the inode. */
+  get rdev(): u32 {
+    return load<u32>(changetype<usize>(this) + RDEV);
+  }
+  set rdev(v: u32) {
+    store<u32>(changetype<usize>(this) + RDEV, v);
   }
   /** The bits of mtime's seconds beyond the 34 in mtime. */
   get mtimeHigh(): i32 {

@@ -8,18 +8,20 @@
 
 import { EEXIST, ENOENT, ENOSPC, EPERM } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
-import { S_IFDIR, S_IFLNK, S_IFMT } from "../../../abi/mode";
+import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from "../../../abi/mode";
+import { CAP_MKNOD } from "../../../abi/permissions";
 import { driverCreate } from "../../fs/driver/hooks";
 import { tmpfsCreate } from "../../fs/tmpfs/tmpfs";
 import { lock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { dDropLocked, dInstantiate, dput, dSetFlags } from "../dcache/dcache";
 import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
 import { discardInode, igetDriver, newInode } from "../inode/icache";
+import { isDeviceType } from "../inode/inode";
 import { iput } from "../inode/iput";
 import { notifyCreate } from "../notify/fsnotify";
 import { driverChangeShown, driverCreated } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
-import { Context } from "../task/cred";
+import { Context, capable } from "../task/cred";
 import { errDentry, lockAndLookup } from "../walk/lookup";
 import { filenameParentat, pathPut } from "../walk/namei";
 import { LAST_NORM, LOOKUP_OPEN, Nameidata } from "../walk/nameidata";
@@ -56,13 +58,20 @@ export function donePathCreate(nd: Nameidata, d: Dentry): void {
 }
 
 /**
- * Creates the file that `mode` describes under a negative dentry. Permission has been checked. Under the directory's
- * i_mutex.
+ * Creates the file that `mode` describes under a negative dentry. Permission to write to the directory has been checked.
+ * `body` and `bodyLen` are the text of a link; of a device `bodyLen` is its number. Under the directory's i_mutex.
  */
 export function vfsMknod(c: Context, nd: Nameidata, d: Dentry, mode: u32, body: usize, bodyLen: u32): i32 {
   const sb = nd.dentry.sb;
   // An open goes on to a descriptor.
   const result: f64 = nd.flags & LOOKUP_OPEN ? NaN : 0;
+  if (isDeviceType(mode & S_IFMT)) {
+    // The number 0 is a whiteout, which opens nothing (is_whiteout).
+    const whiteout = (mode & S_IFMT) == S_IFCHR && bodyLen == 0;
+    if (!whiteout && !capable(c, CAP_MKNOD)) return -EPERM;
+    // No hook takes the number of a device.
+    if (sb.driver != 0) return -EPERM;
+  }
   if (sb.driver == 0) return tmpfsCreate(c, nd.dentry, d, mode, body, bodyLen, result);
   if (!(sb.hooks & HOOK.CREATE)) return -EPERM;
   // Allocates the inode first: a file that the driver has created cannot be undone for lack of memory.

@@ -9,6 +9,7 @@
  *     FILE       attributes, size f64, number u32, name; its DATA and XATTRs follow
  *     SYMLINK    attributes, number u32, bytes of the name u8, name, target
  *     SPECIAL    attributes, number u32, name: a FIFO or a socket
+ *     DEVICE     attributes, rdev u32, number u32, name
  *     LINK       number u32, name: another name of a file that was numbered
  *     DATA       place in the file f64, bytes. What no DATA covers is a hole
  *     ACL        entries of 8 bytes, as in SCRATCH.IO: of the file, or of the directory before its first entry. Only read: ACLs are written
@@ -50,6 +51,7 @@ export const RECORD = {
   XATTR: 8,
   LEAVE: 9,
   END: 10,
+  DEVICE: 11,
 } as const;
 
 /** A time: seconds since 1970 and nanoseconds. */

@@ -15,7 +15,7 @@ import {
 } from "../../../abi/flags.js";
 import { NAME_MAX, PATH_MAX, XATTR_SIZE_MAX } from "../../../abi/limits.js";
 import { ABI_VERSION, ACL_ENTRY_SIZE } from "../../../abi/memory.js";
-import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../../abi/mode.js";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../../abi/mode.js";
 import { Attachment } from "../../bridge/attachment.js";
 import type { VfsHandle } from "../../bridge/handle.js";
 import type { ArenaRoom } from "../../bridge/memory.js";
@@ -108,7 +108,10 @@ class Loader {
         this.#symlink(record);
         break;
       case RECORD.SPECIAL:
-        this.#special(record);
+        this.#special(record, this.#attributes(record, S_IFIFO, S_IFSOCK), 0);
+        break;
+      case RECORD.DEVICE:
+        this.#special(record, this.#attributes(record, S_IFCHR, S_IFBLK), record.u32());
         break;
       case RECORD.LINK:
         this.#link(record);
@@ -307,14 +310,14 @@ class Loader {
     this.#made = { dir, name, path };
   }
 
-  #special(record: RecordReader): void {
-    const attributes = this.#attributes(record, S_IFIFO, S_IFSOCK);
+  #special(record: RecordReader, attributes: Attributes, rdev: number): void {
     const number = record.u32();
     const name = record.bytes().slice();
     const { dir, path } = this.#place(name);
     const { core, ctx } = this.#calls;
     this.#now(attributes.birthtime);
-    const made = core.sysMknod(ctx, dir, this.#calls.putPath(name, "mknod"), (attributes.mode & S_IFMT) | 0o600);
+    const mode = (attributes.mode & S_IFMT) | 0o600;
+    const made = core.sysMknod(ctx, dir, this.#calls.putPath(name, "mknod"), mode, rdev);
     this.#check(made, "mknod", path);
     this.#number(number, path, attributes);
     this.#finishAt(dir, name, path, attributes);

@@ -38,6 +38,7 @@ interface Found extends Attributes {
   nlink: number;
   size: number;
   blocks: number;
+  rdev: number;
 }
 
 /** A directory that is being read. */
@@ -120,6 +121,7 @@ class Saver {
       gid: stat[STAT.gid],
       size: stat[STAT.size],
       blocks: stat[STAT.blocks],
+      rdev: stat[STAT.rdev],
       atime: time(STAT.atimeSec, STAT.atimeNsec),
       mtime: time(STAT.mtimeSec, STAT.mtimeNsec),
       ctime: time(STAT.ctimeSec, STAT.ctimeNsec),
@@ -166,8 +168,8 @@ class Saver {
       this.#out.begin(RECORD.SPECIAL).attributes(found).u32(number).bytes(name).end();
       this.#xattrs(level.fd, name, path);
     } else {
-      const message = `A snapshot has no devices: ${textOf(path)}`;
-      throw codedError(Error, "ERR_THREADFS_SNAPSHOT_TYPE", message);
+      this.#out.begin(RECORD.DEVICE).attributes(found).u32(found.rdev).u32(number).bytes(name).end();
+      this.#xattrs(level.fd, name, path);
     }
   }
 

@@ -40,7 +40,7 @@ export class Snapshot implements AsyncIterable<Uint8Array> {
 
   /**
    * The pieces, in order. Each is made when it is asked for; between two of them the event loop runs.
-   * @throws Error ERR_THREADFS_SNAPSHOT_MOUNT, ERR_THREADFS_SNAPSHOT_TYPE for a device, ERR_THREADFS_CLOSED; EACCES for what the context
+   * @throws Error ERR_THREADFS_SNAPSHOT_MOUNT, ERR_THREADFS_CLOSED; EACCES for what the context
    * may not read
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {

@@ -3,7 +3,7 @@
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_SYMLINK_NOFOLLOW } from "../../../abi/flags.js";
 import * as STAT from "../../../abi/stat.js";
-import { codedError, compoundError, ignoreError, pathText, systemCallError } from "../../errors/errors.js";
+import { compoundError, ignoreError, nativeError, pathText, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { exists, mkdir, mkdirArguments } from "../ops-path.js";
@@ -51,6 +51,10 @@ export function isLink(found: Attributes | number | undefined): boolean {
   return typeof found === "object" && found.type === S_IFLNK;
 }
 
+export function isRegular({ type }: Attributes): boolean {
+  return type === S_IFREG;
+}
+
 /** Whether `cp` copies the contents of such a file. */
 export function isCopied({ type }: Attributes): boolean {
   return type === S_IFREG || type === S_IFCHR || type === S_IFBLK;
@@ -61,7 +65,7 @@ export function isSame(a: Attributes | number, b: Attributes | number): boolean 
 }
 
 function refuse(code: string, message: string): never {
-  throw codedError(Error, code, message);
+  throw nativeError(Error, code, message);
 }
 
 export function refuseInto(src: Path, dest: Path): never {

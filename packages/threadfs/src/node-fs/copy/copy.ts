@@ -8,7 +8,7 @@
 import * as ERRNO from "../../../abi/errno.js";
 import { AT_REMOVEDIR } from "../../../abi/flags.js";
 import { DT_DIR, DT_LNK, DT_REG } from "../../../abi/mode.js";
-import { codedError, errnoOf, pathText, standardError, systemCallError } from "../../errors/errors.js";
+import { errnoOf, nativeError, pathText, standardError, systemCallError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { constants } from "../constants.js";
 import { type Entry, listDirectory } from "../directory/entries.js";
@@ -23,6 +23,7 @@ import {
   isCopied,
   isDirectory,
   isLink,
+  isRegular,
   isSame,
   mayStat,
   mustStat,
@@ -202,19 +203,21 @@ export class Copy {
         if (errorOnExist) refuseExisting(dest);
         return;
       }
-      yield* this.#replace(src, dest);
+      yield* this.#replace(src, dest, source);
     }
     if (preserveTimestamps) yield* copyTimes(this.#calls, src, dest);
     yield* copyMode(this.#calls, dest, source);
   }
 
   /** Replaces a file by a copy. As in Node it is removed first; here only when the source can be read. */
-  *#replace(src: Path, dest: Path): Steps<void> {
+  *#replace(src: Path, dest: Path, source: Attributes): Steps<void> {
     if (endsWithSlash(dest)) {
       // Node makes a missing directory of that name, removes it again and fails.
       if (this.#made) yield* this.#step(() => this.#remove(dest));
       throw this.#replaceError(-ERRNO.EISDIR, src, dest);
     }
+    // The C++ library copies no device.
+    if (this.#args.mode === 0 && !isRegular(source)) throw this.#replaceError(-ERRNO.EINVAL, src, dest);
     yield* this.#step(() => this.#checkReadable(src, dest));
     yield* this.#step(() => this.#remove(dest));
     const failed = yield* copyContents(this.#calls, src, dest, this.#args.mode, this.#args.mode !== 0);
@@ -268,7 +271,7 @@ export class Copy {
       if (typeof target === "object" && !isDirectory(target)) throw standardError(-ERRNO.EEXIST, "cp", dest);
       if (typeof target === "number") yield* this.#step(() => this.#makeDirectory(dest));
       yield* this.#enter(src, dest, source, typeof target === "number");
-    } else if (isCopied(source)) {
+    } else if (isRegular(source)) {
       // In the place of a dereferenced link Node makes a new file, elsewhere it writes into the one that is there.
       if (isLink(own) && (yield* this.#takesPlace(src, dest))) return;
       yield* this.#copyFileInTree(src, dest, source, directory);
@@ -315,7 +318,8 @@ export class Copy {
     const { force, errorOnExist, preserveTimestamps } = this.#args;
     const target = yield* this.#step(() => attributes(this.#calls, dest, true));
     if (typeof target === "object" && isSame(source, target)) refuseExistingInTree(dest);
-    if (typeof target === "object" && !isCopied(target)) throw standardError(-ERRNO.EINVAL, "cp", directory);
+    if (typeof target === "object" && !(this.#later ? isCopied(target) : isRegular(target)))
+      throw standardError(-ERRNO.EINVAL, "cp", directory);
     const failed = yield* copyContents(this.#calls, src, dest, force ? 0 : COPYFILE_EXCL, this.#later);
     if (failed === -ERRNO.EEXIST && !force) {
       if (errorOnExist) refuseExistingInTree(dest);
@@ -330,5 +334,5 @@ export class Copy {
 
 function refuseExistingInTree(dest: Path): never {
   const message = `[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST (${pathText(dest)} already exists)`;
-  throw codedError(Error, "ERR_FS_CP_EEXIST", message);
+  throw nativeError(Error, "ERR_FS_CP_EEXIST", message);
 }

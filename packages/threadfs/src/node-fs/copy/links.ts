@@ -1,7 +1,7 @@
 /** Links that `cp` copies: what a copy points at, and when it may take another link's place. */
 
 import * as ERRNO from "../../../abi/errno.js";
-import { codedError, pathText, standardError } from "../../errors/errors.js";
+import { nativeError, pathText, standardError } from "../../errors/errors.js";
 import type { Path } from "../args.js";
 import { decodeText } from "../bytes.js";
 import { type Step, type Steps, step } from "../operation.js";
@@ -126,7 +126,7 @@ function isReplaced(calls: SystemCalls, body: Path, dest: Path): boolean {
   if (isDirectory(attributes(calls, body, true)) && isInsideInTree(calls, body, old)) refuseInto(body, old);
   if (isDirectory(attributes(calls, dest, true)) && isInsideInTree(calls, old, body)) {
     const message = `cannot overwrite ${pathText(old)} with ${pathText(body)}`;
-    throw codedError(Error, "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message);
+    throw nativeError(Error, "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY", message);
   }
   return true;
 }

@@ -6,6 +6,7 @@ import {
   NO_OPTIONS,
   type Path,
   toCallMode,
+  toCheckedFd,
   toFd,
   toInteger,
   toMode,
@@ -138,7 +139,7 @@ function fileWriter(givenOptions: (options: unknown, path: unknown) => WriteOpti
       check();
       const { flush, mode, flag, encoding, signal } = writeFileOptions(givenOptions(options, path));
       const bytes = toBytes(data, encoding);
-      const target = toTarget(path, flag, mode, signal, !flush);
+      const target = isFd(path) ? { fd: toCheckedFd(path) } : toTarget(path, flag, mode, signal, !flush);
       return { target, bytes, flush, signal, always: flush || isFd(path) };
     },
     signal: signalOf,

@@ -220,6 +220,7 @@ export function runAbortable<A extends unknown[], P, R>(
   }
   checkAborted(signal);
   let isOver = false;
+  let isDone = false;
   let work: Begun | undefined;
   const onAbort = (): void => {
     // Waits for the caller's own promises are awaited, as in Node.
@@ -228,19 +229,24 @@ export function runAbortable<A extends unknown[], P, R>(
     work?.giveUp();
     aborted(abortError(signal));
   };
-  const deliver = (end: () => void): void =>
+  const deliver = (end: () => void): void => {
+    isDone = true;
     inLaterTurn(() => {
       if (isOver) return;
       isOver = true;
       signal.removeEventListener?.("abort", onAbort);
       end();
     });
-  if (listens || signal.addEventListener !== undefined) signal.addEventListener("abort", onAbort, { once: true });
+  };
+  const listen = (): void => signal.addEventListener("abort", onAbort, { once: true });
+  if (listens) listen();
   const isAborted = (): boolean => !listens && !looksItself && signal.aborted;
   work = runLater(calls, op, parsed, {
     succeeded: (value) => deliver(() => (isAborted() ? ends.failed(abortError(signal)) : ends.succeeded(value))),
     failed: (error) => deliver(() => ends.failed(error)),
   });
+  // Of a call that has been done at once the signal is only looked at, as in Node.
+  if (!listens && !isDone && signal.addEventListener !== undefined) listen();
 }
 
 /** Calls in a later turn of the event loop. */

@@ -9,6 +9,7 @@ import type { DirectoryPair, LinkOptions, RenameOptions } from "./types.js";
 
 const DEFAULT_MODE = 0o666;
 const MODE_MAX = 0o177777;
+const DEV_MAX = 2 ** 32 - 1;
 const PAIR: KeysOf<DirectoryPair> = { oldDirFd: true, newDirFd: true };
 const RENAME: KeysOf<RenameOptions> = { ...PAIR, noreplace: true, exchange: true };
 const LINK: KeysOf<LinkOptions> = { ...PAIR, follow: true };
@@ -35,22 +36,23 @@ export const renameat2 = operation(
 
 /** mknod(2). The umask counts, as always. */
 export const mknod = operation(
-  (path: unknown, mode: unknown = S_IFREG | DEFAULT_MODE) => ({
+  (path: unknown, mode: unknown = S_IFREG | DEFAULT_MODE, dev: unknown = 0) => ({
     path: toPath(path),
     mode: toInteger(mode, "mode", 0, MODE_MAX),
+    dev: toInteger(dev, "dev", 0, DEV_MAX),
   }),
-  (calls, { path, mode }): void => makeNode(calls, path, mode, "mknod"),
+  (calls, { path, mode, dev }): void => makeNode(calls, path, mode, dev, "mknod"),
 );
 
 /** mkfifo(3): mknod(2) of a named pipe. */
 export const mkfifo = operation(
   (path: unknown, mode?: unknown) => ({ path: toPath(path), mode: toMode(mode, "mode", DEFAULT_MODE) }),
-  (calls, { path, mode }): void => makeNode(calls, path, S_IFIFO | (mode & ~S_IFMT), "mkfifo"),
+  (calls, { path, mode }): void => makeNode(calls, path, S_IFIFO | (mode & ~S_IFMT), 0, "mkfifo"),
 );
 
-function makeNode(calls: SystemCalls, path: Path, mode: number, syscall: string): void {
+function makeNode(calls: SystemCalls, path: Path, mode: number, dev: number, syscall: string): void {
   const length = calls.putPath(path, syscall);
-  calls.check(calls.core.sysMknod(calls.ctx, calls.dirfd, length, mode), syscall, path);
+  calls.check(calls.core.sysMknod(calls.ctx, calls.dirfd, length, mode, dev), syscall, path);
 }
 
 /** The arguments of linkat(2) for a descriptor, which the empty path stands for, or for a path. */

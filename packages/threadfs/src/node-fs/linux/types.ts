@@ -1,4 +1,5 @@
 /** The public types of what Linux has beside the calls of `node:fs`. */
+import type { FileHandle } from "../forms/types.js";
 import type { Bytes, PathLike } from "../types.js";
 
 /** Which entries a call with two paths starts at: relative paths start at these directories. Default: where the object's own paths start. */
@@ -151,6 +152,13 @@ export interface LinuxCalls {
   at(fd: number): LinuxCalls;
 
   /**
+   * fdopen(3): a FileHandle for an open descriptor of the context, also for one that another thread of the context has opened: to hand a handle over, post `handle.fd`, and
+   * let the other thread alone use and close it. Each call makes another handle; the close of one closes the descriptor.
+   * @throws system call errors with syscall "fdopen": EBADF
+   */
+  fdopen(fd: number): FileHandle;
+
+  /**
    * openat2(2): opens a file, as `fs.open` does, and says what the walk to it may pass. With "beneath" and "in-root" it ends below the directory that it starts at, whatever
    * other threads rename meanwhile. docs/containment.md has a guide.
    * @param dir a descriptor of the directory that the walk starts at; null: where the object's own paths start
@@ -174,12 +182,15 @@ export interface LinuxCalls {
   linkat(existing: PathLike | number, newPath: PathLike, options?: LinkOptions): Promise<void>;
 
   /**
-   * mknod(2): makes a named pipe, a socket or an empty file. Sockets exist as names, with their attributes: to open one is ENXIO.
-   * @param mode a type of `fs.constants`, S_IFIFO, S_IFSOCK or S_IFREG, and permission bits, less the umask; default: a file with 0o666
-   * @throws system call errors with syscall "mknod": EEXIST, EPERM for any other type: there are no devices ...
+   * mknod(2): makes a named pipe, a socket, a device or an empty file. Sockets and devices exist as names, with their attributes: to open one is ENXIO.
+   * @param mode a type of `fs.constants`, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK or S_IFREG, and permission bits, less the umask; default: a file with 0o666
+   * @param dev the number of a device, which `stat` shows as `rdev`: 0, the default, to 2 ** 32 - 1, with the major number in bits 8 to 19 and the minor one in the others.
+   *   Other files have none
+   * @throws system call errors with syscall "mknod": EEXIST, EPERM for a directory, for a device without CAP_MKNOD (but not the character device 0, a whiteout) and
+   *   for one in a driver's file system, EINVAL for any other type ...
    */
-  mknodSync(path: PathLike, mode?: number): void;
-  mknod(path: PathLike, mode?: number): Promise<void>;
+  mknodSync(path: PathLike, mode?: number, dev?: number): void;
+  mknod(path: PathLike, mode?: number, dev?: number): Promise<void>;
 
   /**
    * mkfifo(3): makes a named pipe, as fifo(7) has it. All threads open it by its name: to open it for reading waits for a writer, for writing for a reader, unless

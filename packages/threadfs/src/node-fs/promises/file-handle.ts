@@ -45,8 +45,8 @@ function notHandle(): Error {
 }
 
 const REFUSAL = /* @__PURE__ */ cloneRefusal(
-  "A FileHandle cannot be cloned: its descriptor is the context's. Post `vfs.handle` and the number `handle.fd`, and use the number with " +
-    "the calls on descriptors, such as fs.readSync(), of the attachVfs() in the other thread",
+  "A FileHandle cannot be cloned: its descriptor is the context's. Post `vfs.handle` and the number `handle.fd`; " +
+    "in the other thread linux.fdopen() of what attachVfs() returns makes a FileHandle of it",
 );
 
 export class FileHandle {

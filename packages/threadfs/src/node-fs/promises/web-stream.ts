@@ -25,7 +25,8 @@ export function webStreamOf(handle: ReadHandle, options: unknown = NO_OPTIONS): 
   const { type = "bytes", autoClose = false } = toObject(options, "options");
   const closes = toBoolean(autoClose, "options.autoClose");
   if (type !== "bytes") {
-    warn('A non-"bytes" options.type has no effect. A byte-oriented stream is always created.', "ExperimentalWarning");
+    // The word "steam" is Node's.
+    warn('A non-"bytes" options.type has no effect. A byte-oriented steam is always created.', "ExperimentalWarning");
   }
   let ended = false;
   const end = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 /** The whole surface of one context: everything that `node:fs` exports, in an object of its own. */
 import { uncloneable } from "../../bridge/options.js";
 import { bare } from "../../errors/bare.js";
+import { toUnixTimestamp } from "../args.js";
 import { constants } from "../constants.js";
 import { Dir } from "../directory/dir.js";
 import { Dirent } from "../directory/dirent.js";
@@ -33,6 +34,8 @@ export function makeFs(calls: SystemCalls): Fs {
     Stats,
     Dirent,
     Dir,
+    // Without documentation, and exported nevertheless.
+    _toUnixTimestamp: toUnixTimestamp,
   };
   let promises: ReturnType<typeof makePromises> | undefined;
   const get = () => {

@@ -48,7 +48,7 @@ function rename(call: object, name: string, length: number): void {
 export function named<S extends object>(surface: S): S {
   lengths ??= lengthsOf(LENGTHS);
   for (const [name, call] of Object.entries(surface)) {
-    if (typeof call === "function" && !/^[A-Z]/.test(name)) rename(call, name, lengths.get(name) ?? 1);
+    if (typeof call === "function" && !/^[A-Z_]/.test(name)) rename(call, name, lengths.get(name) ?? 1);
   }
   const { realpath, realpathSync } = surface as { [name: string]: { native?: object } | undefined };
   // Node's are arrow functions that are assigned to a property, which gives them no name.

@@ -96,6 +96,29 @@ def mount_id(path, follow):
 def shown(s):
     return [s.st_mode, s.st_nlink, 0 if stat.S_ISDIR(s.st_mode) else s.st_size]
 
+IN_EVENTS = {0x2: "modify", 0x4: "attrib", 0x40: "moved_from", 0x80: "moved_to", 0x100: "create", 0x200: "delete"}
+IN_ISDIR, IN_NONBLOCK = 0x40000000, 0o4000
+followed = []
+
+def follow(*dirs):
+    "Watches directories by inotify(7)."
+    if followed: os.close(followed[0])
+    inotify = checked(libc.inotify_init1(IN_NONBLOCK))
+    followed[:] = [inotify, *[checked(libc.inotify_add_watch(inotify, raw(path), sum(IN_EVENTS))) for path in dirs]]
+
+def changes():
+    "The events of names since the last call: the directory, the type, the name, which rename, whether it is a directory."
+    found, cookies = [], {}
+    while True:
+        try: data = os.read(followed[0], 65536)
+        except BlockingIOError: return found
+        while data:
+            wd, mask, cookie, size = struct.unpack("iIII", data[:16])
+            name = data[16:16 + size].rstrip(b"\\0").decode()
+            data = data[16 + size:]
+            event = [followed.index(wd) - 1, IN_EVENTS.get(mask & 0xfff), name, cookies.setdefault(cookie, len(cookies)) if cookie else -1, mask & IN_ISDIR != 0]
+            if name and (not found or found[-1] != event): found.append(event)
+
 def put_file(path, text):
     with open(path, "w") as file: file.write(text)
 
@@ -289,6 +312,8 @@ CALLS = {
     "copy": lambda a, at, b, to, n: os.copy_file_range(fd(a), fd(b), n, at, to),
     "times": changed,
     "chmod": lambda path, mode: os.chmod(path, mode),
+    "follow": follow,
+    "changes": changes,
     "as": become,
     "setxattr": lambda file, name, value, how, follow: os.setxattr(file, name, value.encode(), how, follow_symlinks=follow == 1),
     "getxattr": lambda file, name, follow: os.getxattr(file, name, follow_symlinks=follow == 1).decode(),

@@ -7,7 +7,7 @@ import { compare } from "./compare.js";
 import type { Step } from "./steps.js";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-const { S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK } = constants;
+const { S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } = constants;
 const { O_PATH, O_TMPFILE } = OPEN_FLAGS;
 
 const NAMES = ["a", "b", "d", "d/a", "d/b", "d/e", "l", "d/l", "d/e/..", "nothing/x", ".", ""];
@@ -60,6 +60,8 @@ function randomStep(below: Random): Step {
     () => ["mkfifo", at(), one(["pipe", "d/pipe", "nothing/pipe"]), 0o640],
     // No name that is opened: the kernel's pipes wait, and those of the tree cannot be opened.
     () => ["mknod", at(), one(["pipe", "d/pipe"]), S_IFIFO | 0o777],
+    // The device 0, a whiteout, which needs no capability; and a type that mknod(2) does not make.
+    () => ["mknod", at(), one(["pipe", "d/pipe"]), one([S_IFCHR, S_IFLNK]) | 0o640],
     () => ["linkfd", fd(), dir(), one(["a", "b", "d/b"])],
   ])();
 }

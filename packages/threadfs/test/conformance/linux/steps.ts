@@ -1,6 +1,7 @@
 /** Programs of Linux's calls as data, and how they run on a tree. kernel.ts runs the same on the kernel. */
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import {
   AT_SYMLINK_FOLLOW,
   MNT_DETACH,
@@ -154,8 +155,18 @@ function mountsOf(mountinfo: string): string[][] {
 }
 
 /** A tree on which a program runs. */
+/** The directories whose events of names are followed, by their inode numbers. */
+interface Followed {
+  readonly events: ReturnType<Vfs["changes"]>;
+  readonly dirs: readonly number[];
+}
+
+/** A name that only marks the end of the events. */
+const LAST = ".last";
+
 class Tree {
   readonly #fds: number[] = [];
+  #followed: Followed | undefined;
   /** Who makes the calls of `linux`. */
   #user: Vfs | Context;
   /** One of each namespace of mounts, null if that has ended; and the present one, whose calls mount and unmount. */
@@ -193,6 +204,26 @@ class Tree {
   #call(linux: LinuxCalls, name: keyof LinuxCalls, args: unknown[]): unknown {
     const calls = linux as unknown as Record<string, (...args: unknown[]) => unknown>;
     return calls[this.form === "sync" ? `${name}Sync` : name]?.(...args);
+  }
+
+  /** The events of names in the directories that are followed, as inotify(7) merges them. */
+  async #changes(): Promise<Result> {
+    if (this.#followed === undefined) throw new Error("nothing is followed");
+    const { events, dirs } = this.#followed;
+    const found: [number, string, string, number, boolean][] = [];
+    const cookies = new Map<number, number>();
+    this.vfs.fs.mkdirSync(LAST);
+    this.vfs.fs.rmdirSync(LAST);
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done === true) throw new Error("the events have an end");
+      const { type, parent, name, cookie, isDirectory } = value;
+      if (name === LAST && type === "delete") return found as Result;
+      if (name === LAST || !dirs.includes(parent)) continue;
+      if (cookie !== 0 && !cookies.has(cookie)) cookies.set(cookie, cookies.size);
+      found.push([dirs.indexOf(parent), type, name, cookies.get(cookie) ?? -1, isDirectory]);
+      if (isDeepStrictEqual(found.at(-1), found.at(-2))) found.pop();
+    }
   }
 
   #tree(path = "."): Result[] {
@@ -406,6 +437,10 @@ class Tree {
     lseek: (n: number, offset: number, whence: number) => this.#linux("lseek", this.fd(n), offset, WHENCES[whence]),
     copy: (a: number, at: Arg, b: number, to: Arg, n: number) =>
       this.#linux("copyFileRange", this.fd(a), at, this.fd(b), to, n),
+    follow: (...dirs: string[]) => {
+      this.#followed = { events: this.vfs.changes(), dirs: dirs.map((dir) => this.vfs.fs.statSync(dir).ino) };
+    },
+    changes: () => this.#changes(),
     chmod: (path: string, mode: number) => this.#user.fs.chmodSync(path, mode),
     as: (user: number) => {
       this.#user = user === 0 ? this.vfs : this.vfs.context({ uid: user, gid: user, groups: [] });

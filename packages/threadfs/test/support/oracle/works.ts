@@ -56,7 +56,7 @@ export function plain(value: unknown): Plain {
 export function errorShape(error: Error): { readonly [key: string]: Plain } {
   const given: { [key in (typeof ERROR_KEYS)[number]]?: unknown } = error;
   const shown = ERROR_KEYS.filter((key) => given[key] !== undefined);
-  return Object.fromEntries(shown.map((key) => [key, plain(given[key])]));
+  return Object.fromEntries([...shown.map((key) => [key, plain(given[key])]), ["text", plain(String(error))]]);
 }
 
 /** The outcome of work that threw, or whose promise was rejected. */

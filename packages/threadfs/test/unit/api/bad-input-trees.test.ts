@@ -415,7 +415,8 @@ describe("the core's calls: flags and lengths", () => {
     assert.equal(core.sysUmount(ctx, f, 64), -ERRNO.EINVAL);
     assert.equal(core.sysMount(ctx, f, d, 0), -ERRNO.EINVAL);
     assert.equal(core.sysMountNew(ctx, path("/d"), 99, 0, 0, 0, 0), -ERRNO.ENODEV);
-    assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o060644), -ERRNO.EPERM);
+    assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o040644, 0), -ERRNO.EPERM);
+    for (const type of [0o120000, 0o030000]) assert.equal(core.sysMknod(ctx, -100, path("/p"), type, 0), -ERRNO.EINVAL);
     assert.equal(core.sysOpen(ctx, -100, path("/f"), 0o20000000, 0), -ERRNO.EINVAL);
     assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0, 0), -ERRNO.EINVAL);
     assert.equal(core.sysSetacl(ctx, -100, path("/f"), 100_000, 0), -ERRNO.ERANGE);

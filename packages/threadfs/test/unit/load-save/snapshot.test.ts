@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { before, describe, test } from "node:test";
 import { POINT } from "../../../dist/abi/abi.js";
-import { S_IFIFO, S_IFSOCK } from "../../../dist/abi/mode.js";
+import { S_IFBLK, S_IFIFO, S_IFSOCK } from "../../../dist/abi/mode.js";
 import { ACL_TAG, createVfs, type SnapshotSource, type Vfs } from "../../../dist/src/index.js";
 import { copyArena } from "../../../dist/src/load-save/arena-copy.js";
 import { treeFor } from "../../support/debug-tree.js";
@@ -90,8 +90,10 @@ describe("a tree comes back as it was", () => {
   test("every kind of file, with all attributes and times", async (t) => {
     const vfs = await everyKind();
     const { core, path } = rawCore(t, vfs.handle);
-    assert.equal(core.sysMknod(0, -100, path("/fifo"), S_IFIFO | 0o640), 0);
-    assert.equal(core.sysMknod(0, -100, path("/socket"), S_IFSOCK | 0o600), 0);
+    assert.equal(core.sysMknod(0, -100, path("/fifo"), S_IFIFO | 0o640, 0), 0);
+    assert.equal(core.sysMknod(0, -100, path("/socket"), S_IFSOCK | 0o600, 0), 0);
+    vfs.linux.mknodSync("/device", S_IFBLK | 0o620, 0x7001);
+    vfs.linux.setxattrSync("/device", "trusted.of", "a device");
     vfs.linux.setxattrSync("/fifo", "trusted.of", "a pipe");
     // First: the walk changes times of access.
     const snapshot = await vfs.snapshot();
@@ -99,6 +101,7 @@ describe("a tree comes back as it was", () => {
     const again = await load(await snapshot.bytes());
     const [fifo, socket] = [expected.get("/fifo"), expected.get("/socket")];
     assert.deepEqual([fifo?.type, fifo?.mode, socket?.type], [0o01, 0o640, 0o14]);
+    assert.equal(again.fs.statSync("/device").rdev, 0x7001);
     assert.deepEqual(problemsOf(again), []);
     assert.deepEqual(wholeTree(again), expected);
     assert.ok(expected.size > 25);

@@ -1,7 +1,9 @@
 /** FileHandle: its life, its web stream, calls after it was closed, and the signals of writes to it and to paths. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import type { promises as Promises } from "node:fs";
 import { describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
@@ -156,6 +158,46 @@ describe("a handle of another context, or of another tree", () => {
       assert.equal(await vfs.fs.promises.readFile(handle, "utf8"), path.slice(3));
       await handle.close();
     }
+  });
+});
+
+describe("a handle of a descriptor", () => {
+  test("is made in another thread of what this one has opened, and goes on where that has stopped", async (t) => {
+    const vfs = await createVfs({ maxBytes: 1 << 24 });
+    t.after(() => vfs.close());
+    vfs.fs.writeFileSync("/f", "one\ntwo\nthree\n");
+    const opened = await vfs.fs.promises.open("/f", "r+");
+    await opened.read(Buffer.alloc(4));
+    const body = `
+      import { parentPort, workerData } from "node:worker_threads";
+      const { attachVfs } = await import(workerData.library);
+      const vfs = await attachVfs(workerData.handle);
+      const handle = vfs.linux.fdopen(workerData.fd);
+      const lines = [];
+      for await (const line of handle.readLines({ autoClose: false })) lines.push(line);
+      await handle.write("four");
+      await handle.close();
+      parentPort.postMessage([lines, handle.fd]);
+      vfs.close();`;
+    const library = new URL("../../../dist/src/index.js", import.meta.url).href;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(body)}`), {
+      workerData: { library, handle: vfs.handle, fd: opened.fd },
+    });
+    const [told] = (await once(worker, "message")) as unknown[];
+    assert.deepEqual(told, [["two", "three"], -1]);
+    assert.equal(vfs.fs.readFileSync("/f", "utf8"), "one\ntwo\nthree\nfour");
+    await assert.rejects(opened.stat(), { code: "EBADF" });
+    await once(worker, "exit");
+  });
+
+  test("needs one that is open", async (t) => {
+    const vfs = await createVfs({ maxBytes: 1 << 24 });
+    t.after(() => vfs.close());
+    const { linux } = vfs;
+    assert.throws(() => linux.fdopen(3), { code: "EBADF", syscall: "fdopen" });
+    assert.throws(() => linux.fdopen("3" as never), { code: "ERR_INVALID_ARG_TYPE" });
+    const fd = vfs.fs.openSync("/", "r");
+    assert.equal((await linux.at(fd).fdopen(fd).stat()).isDirectory(), true);
   });
 });
 

@@ -6,7 +6,14 @@ import assert from "node:assert/strict";
 import type * as NodeFs from "node:fs";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { createVfs, type FileHandle, type FsCallbacks, type FsPromises, type Vfs } from "../../../dist/src/index.js";
+import {
+  createVfs,
+  type FileHandle,
+  type Fs,
+  type FsCallbacks,
+  type FsPromises,
+  type Vfs,
+} from "../../../dist/src/index.js";
 
 type Theirs = typeof NodeFs;
 
@@ -15,21 +22,29 @@ export function callbacksAreNodes(ours: FsCallbacks): Pick<Theirs, keyof FsCallb
   return ours;
 }
 
-/** Promises that a tree has not yet, or Node's types of this version have not. */
-type NotThere = "watch" | "glob";
+/** The names of what `node:fs` exports whose types are not those of a tree, or which a tree does not have. */
+type Odd<T, O> = { [K in keyof T]: K extends keyof O ? (O[K] extends T[K] ? never : K) : K }[keyof T];
 
-export function promisesAreNodes(
-  ours: FsPromises,
-): Omit<Theirs["promises"], NotThere | "open" | "constants" | "readFile" | "writeFile" | "appendFile"> {
-  return ours;
-}
+/** True if both have the same members. */
+type Same<A, B> = [A, B] extends [B, A] ? true : false;
 
 type NodeHandle = NodeFs.promises.FileHandle;
-type NotOfHandle = "createReadStream" | "createWriteStream" | "readableWebStream" | "read";
 
-export function handlesAreNodes(ours: FileHandle): Omit<NodeHandle, NotOfHandle> {
-  return ours;
-}
+/** Compiles as long as every other export, promise and method is of Node's type: each name that is here has its reason. */
+export const namedReasons: [
+  exports: Same<
+    Exclude<Odd<Theirs, Fs>, "default">,
+    // Classes and constants of the tree's own; what Node's types have and node:fs has not; what has no value on Linux; the next list.
+    "Stats" | "Dirent" | "Dir" | "constants" | "StatsFs" | "lchmod" | "lchmodSync" | "promises"
+  >,
+  // They take or return the tree's own FileHandle, or encodings and options that Node's types of this version do not name.
+  promises: Same<
+    Odd<Theirs["promises"], FsPromises>,
+    "open" | "readFile" | "writeFile" | "appendFile" | "watch" | "constants"
+  >,
+  // Streams of the tree's own classes, and of the web's types in place of those of node:stream/web.
+  handles: Same<Odd<NodeHandle, FileHandle>, "createReadStream" | "readableWebStream">,
+] = [true, true, true];
 
 /** Does not run. */
 export function watchersAreNodes({ fs }: Vfs): NodeFs.StatWatcher[] {

@@ -372,7 +372,7 @@ test("row 84: an open that fails releases file, descriptor and path once, whatev
   fs.writeFileSync("/m/d/own", "x");
   fs.chownSync("/m/d/own", 1000, 1000);
   const raw = rawCore(t, vfs.handle);
-  assert.equal(raw.core.sysMknod(0, AT_FDCWD, raw.path("/m/socket"), S_IFSOCK | 0o644), 0);
+  assert.equal(raw.core.sysMknod(0, AT_FDCWD, raw.path("/m/socket"), S_IFSOCK | 0o644, 0), 0);
   const user = vfs.context({ uid: 1000, gid: 1000 });
   const level = gauges(vfs);
   const cases = [

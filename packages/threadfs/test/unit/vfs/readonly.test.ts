@@ -68,7 +68,7 @@ const CALLS: readonly [name: string, call: Call, right: string][] = [
   ],
   [
     "mknod",
-    ({ core, path }, ctx, p) => core.sysMknod(ctx, AT_FDCWD, path(p), 0o100600),
+    ({ core, path }, ctx, p) => core.sysMknod(ctx, AT_FDCWD, path(p), 0o100600, 0),
     "EROFS EEXIST EEXIST ENOENT ENOTDIR EEXIST EEXIST EEXIST",
   ],
   [

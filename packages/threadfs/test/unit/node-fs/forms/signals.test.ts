@@ -151,6 +151,29 @@ const OF_HANDLES: Readonly<Record<string, Made>> = {
   stat: ofHandle("stat"),
 };
 
+describe("a signal that is never aborted", () => {
+  // The signal of many calls would gather their listeners.
+  sameEach("is listened to by no call that Node's only lets look at it", async (fs, dir) => {
+    const listened: Record<string, boolean> = {};
+    for (const [kind, table] of Object.entries({ path: MADE, handle: OF_HANDLES })) {
+      for (const [title, make] of Object.entries(table)) {
+        // It takes more than one turn, in which it may have to wait.
+        if (title.endsWith("of chunks")) continue;
+        const { signal } = new AbortController();
+        const key = `${kind}: ${title}`;
+        listened[key] = false;
+        const listen = signal.addEventListener.bind(signal);
+        signal.addEventListener = (...given: Parameters<typeof listen>) => {
+          listened[key] = true;
+          listen(...given);
+        };
+        await make(fs as unknown as Calls, `${dir}/f`, { signal });
+      }
+    }
+    return listened;
+  });
+});
+
 describe("a signal of a handle's", () => {
   for (const [title, make] of Object.entries(OF_HANDLES)) {
     sameEach(title, async (fs, dir) => ({

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { check } from "../../../../../verify/dist/fsck/check-arena.js";
+import { CAP_MKNOD } from "../../../../dist/abi/abi.js";
 import { createVfs, OPEN_FLAGS, type Vfs } from "../../../../dist/src/index.js";
 import { refused } from "../../../support/errors.js";
 
@@ -139,11 +140,68 @@ describe("names", () => {
     assert.equal(fs.statSync("/file").mode & 0o777, 0o644);
     refused("ENXIO", () => fs.openSync("/socket", "r"));
     refused("EEXIST", () => linux.mkfifoSync("/pipe"));
-    refused("EPERM", () => linux.mknodSync("/device", fs.constants.S_IFCHR | 0o600));
+    refused("EPERM", () => linux.mknodSync("/directory", fs.constants.S_IFDIR | 0o700));
+    refused("EINVAL", () => linux.mknodSync("/link", fs.constants.S_IFLNK | 0o700));
     refused("ERR_OUT_OF_RANGE", () => linux.mknodSync("/x", 2 ** 17));
     refused("ERR_INVALID_ARG_TYPE", () => linux.mknodSync("/x", "600" as never));
   });
+});
 
+describe("devices", () => {
+  test("are names with a number", async (t) => {
+    const vfs = await tree(t);
+    const { fs, linux } = vfs;
+    const { S_IFBLK, S_IFCHR, S_IFIFO } = fs.constants;
+    linux.mknodSync("/c", S_IFCHR | 0o666, 0x103);
+    await linux.mknod("/d/b", S_IFBLK | 0o660, 2 ** 32 - 1);
+    linux.mknodSync("/pipe", S_IFIFO | 0o600, 0x103);
+    fs.writeFileSync("/f", "other contents");
+    assert.equal(fs.statSync("/f").rdev, 0);
+    const [c, b] = [fs.statSync("/c"), fs.lstatSync("/d/b", { bigint: true })];
+    assert.deepEqual([c.isCharacterDevice(), c.mode & 0o777, c.rdev, c.size, c.blocks], [true, 0o644, 0x103, 0, 0]);
+    assert.deepEqual([b.isBlockDevice(), b.rdev, fs.statSync("/pipe").rdev], [true, 2n ** 32n - 1n, 0]);
+    assert.equal(linux.statxSync("/c").rdev, 0x103n);
+    fs.linkSync("/c", "/again");
+    fs.renameSync("/again", "/d/c");
+    assert.deepEqual([fs.statSync("/d/c").rdev, fs.statSync("/d/c").nlink], [0x103, 2]);
+    const kinds = fs
+      .readdirSync("/d", { withFileTypes: true })
+      .map((e) => [e.name, e.isBlockDevice(), e.isCharacterDevice()]);
+    assert.deepEqual(
+      kinds.filter(([name]) => name === "b" || name === "c"),
+      [
+        ["b", true, false],
+        ["c", false, true],
+      ],
+    );
+    for (const flags of ["r", "w", "r+"]) refused("ENXIO", () => fs.openSync("/c", flags));
+    refused("ENXIO", () => fs.readFileSync("/c"));
+    assert.equal(fs.fstatSync(fs.openSync("/c", O_PATH)).rdev, 0x103);
+    refused("EEXIST", () => linux.mknodSync("/c", S_IFCHR, 1));
+    for (const dev of [-1, 2 ** 32, 0.5]) refused("ERR_OUT_OF_RANGE", () => linux.mknodSync("/x", S_IFCHR, dev));
+    vfs.mount("/d", "/d", "bind", { nodev: true });
+    refused("EACCES", () => fs.openSync("/d/b", "r"));
+    fs.unlinkSync("/d/b");
+  });
+
+  test("need CAP_MKNOD, but not a whiteout", async (t) => {
+    const vfs = await tree(t);
+    const { fs } = vfs;
+    const { S_IFBLK, S_IFCHR } = fs.constants;
+    fs.chmodSync("/d", 0o777);
+    const user = vfs.context({ uid: 1000, gid: 1000 });
+    refused("EPERM", () => user.linux.mknodSync("/d/x", S_IFCHR | 0o600, 1));
+    refused("EPERM", () => user.linux.mknodSync("/d/x", S_IFBLK | 0o600, 0));
+    user.linux.mknodSync("/d/whiteout", S_IFCHR, 0);
+    assert.equal(fs.statSync("/d/whiteout").rdev, 0);
+    const maker = vfs.context({ uid: 1000, gid: 1000, caps: CAP_MKNOD });
+    maker.linux.mknodSync("/d/x", S_IFCHR | 0o600, 1);
+    // Permission to write to the directory comes first.
+    refused("EACCES", () => user.linux.mknodSync("/x", S_IFCHR | 0o600, 1));
+  });
+});
+
+describe("links", () => {
   test("a link gets another name, or with `follow` its target", async (t) => {
     const { fs, linux } = await tree(t);
     fs.symlinkSync("f", "/l");

@@ -1,6 +1,7 @@
 /**
- * Pipes and sockets as names: the calls of `node:fs` on them, by the superuser and by others, do what they do on the kernel. On the
- * kernel the program mkfifo makes the pipes, and a process that ends at once the sockets. No call opens a pipe, which would wait.
+ * Pipes, sockets and devices as names: the calls of `node:fs` on them, by the superuser and by others, do what they do on the kernel. On
+ * the kernel the programs mkfifo and mknod make pipes and devices, and a process that ends at once the sockets. No call opens a pipe, which
+ * would wait. The device is a whiteout, which any user may make.
  */
 import { execFileSync } from "node:child_process";
 import nodeFs, { constants } from "node:fs";
@@ -15,23 +16,28 @@ const tree = suite(import.meta.url, (fs, dir) => {
   fs.chmodSync(dir, 0o777);
   makeSpecial(fs, `${dir}/fifo`);
   makeSpecial(fs, `${dir}/socket`);
+  makeSpecial(fs, `${dir}/device`);
   fs.mkdirSync(`${dir}/d`);
   fs.writeFileSync(`${dir}/f`, "");
   for (const name of KINDS) fs.symlinkSync(name, `${dir}/to-${name}`);
 });
 
-const KINDS = ["fifo", "socket"] as const;
+const KINDS = ["fifo", "socket", "device"] as const;
 
 const LISTENS = "require('net').createServer().listen(process.argv[1], () => process.exit())";
 
-/** Makes a pipe or a socket, by the end of its path, with mode 0o644 or 0o755. */
+/** Makes a pipe, a device or a socket, by the end of its path, with mode 0o644 or 0o755. */
 function makeSpecial(fs: FsCalls, path: string): void {
   const isPipe = path.endsWith("fifo");
+  const isDevice = path.endsWith("device");
   if (fs !== nodeFs) {
     if (isPipe) tree.vfs.linux.mkfifoSync(path);
+    else if (isDevice) tree.vfs.linux.mknodSync(path, constants.S_IFCHR | 0o644);
     else tree.vfs.linux.mknodSync(path, constants.S_IFSOCK | 0o755);
   } else if (isPipe) {
     execFileSync("mkfifo", [path]);
+  } else if (isDevice) {
+    execFileSync("mknod", [path, "c", "0", "0"]);
   } else {
     execFileSync(process.execPath, ["-e", LISTENS, path]);
   }
@@ -43,7 +49,17 @@ function calls(fs: FsCalls, dir: string, name: string): Readonly<Record<string, 
   const all = unchecked(fs) as unknown as { readonly [name: string]: (...given: readonly unknown[]) => unknown };
   const types = () => {
     const stat = fs.lstatSync(path);
-    return [stat.isFIFO(), stat.isSocket(), stat.isFile(), stat.mode.toString(8), stat.nlink, stat.size, stat.uid];
+    return [
+      stat.isFIFO(),
+      stat.isSocket(),
+      stat.isCharacterDevice(),
+      stat.rdev,
+      stat.isFile(),
+      stat.mode.toString(8),
+      stat.nlink,
+      stat.size,
+      stat.uid,
+    ];
   };
   return {
     types,
@@ -61,7 +77,8 @@ function calls(fs: FsCalls, dir: string, name: string): Readonly<Record<string, 
     "exclusive open": () => fs.openSync(path, O_CREAT | O_EXCL | O_WRONLY),
     "open as a directory": () => fs.openSync(path, O_DIRECTORY),
     "open by a link, not to be followed": () => fs.openSync(`${dir}/to-${name}`, O_NOFOLLOW),
-    "open without a reader": () => fs.openSync(path, O_WRONLY | O_NONBLOCK),
+    // The kernel's file system may be mounted with nodev, where the error is another one.
+    "open without a reader": () => name === "device" || fs.openSync(path, O_WRONLY | O_NONBLOCK),
     "through it": () => fs.statSync(`${path}/x`),
     "with a slash": () => fs.statSync(`${path}/`),
     readlink: () => fs.readlinkSync(path),
@@ -88,7 +105,7 @@ function calls(fs: FsCalls, dir: string, name: string): Readonly<Record<string, 
       fs.writeFileSync(`${dir}/g`, "");
       fs.renameSync(`${dir}/g`, `${dir}/second-${name}`);
     },
-    cp: () => fs.cpSync(path, `${dir}/copy`),
+    cp: () => name === "device" || fs.cpSync(path, `${dir}/copy`),
     "cp of a tree": () => {
       fs.mkdirSync(`${dir}/t`);
       makeSpecial(fs, `${dir}/t/${name}`);
@@ -118,7 +135,7 @@ function outcomes(made: Readonly<Record<string, () => unknown>>): Record<string,
 
 const skip = process.getuid?.() === 0 ? false : "needs root to give files away";
 
-describe("a name of a pipe or a socket", { skip }, () => {
+describe("a name of a pipe, a socket or a device", { skip }, () => {
   for (const name of KINDS) {
     tree.sameEach(`${name}: every call by its maker`, (fs, dir) => outcomes(calls(fs, dir, name)));
 
