@@ -131,6 +131,8 @@ export const MS_PRIVATE = 0x40000;
 export const MS_SLAVE = 0x80000;
 export const MS_SHARED = 0x100000;
 export const MS_PROPAGATION = 0x1e0000;
+/** unshare(2): a new context has a copy of its maker's namespace of mounts. */
+export const CLONE_NEWNS = 0x20000;
 
 /** statx(2): the number of the mount; and that of a mount which has no other's after it is gone, which is the same here. */
 export const STATX_MNT_ID = 0x1000;

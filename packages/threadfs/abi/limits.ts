@@ -46,3 +46,5 @@ export const MIN_CHUNKS = 32;
 export const MOUNT_SOURCE_MAX = 255;
 /** Most mounts of one tree of peer groups: a group, what receives from it, and what that receives from. */
 export const PROPAGATION_MAX = 128;
+/** Most mounts of one namespace: 2 MiB of the arena, and a list that a call walks under a lock. Linux's default is 100,000 (/proc/sys/fs/mount-max). */
+export const MOUNTS_MAX = 16384;

@@ -1,7 +1,7 @@
 /** Contexts: credentials, root, working directory, umask and descriptors. */
 
 import { EBADF, EINVAL, ENOENT, EPERM } from "../../abi/errno";
-import { ID_UNCHANGED, UMASK_UNCHANGED } from "../../abi/flags";
+import { CLONE_NEWNS, ID_UNCHANGED, UMASK_UNCHANGED } from "../../abi/flags";
 import { CAP_SYS_ADMIN, OF_MAKER } from "../../abi/permissions";
 import * as SCRATCH from "../../abi/scratch";
 import { G_SLOTS_USED, MAX_THREADS, SLOT_STATE } from "../mem/layout";
@@ -22,13 +22,23 @@ import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscal
 /**
  * Creates a context with root and working directory of `from`. `ngroups` group ids, uint32 each, are in SCRATCH.IO. uid and
  * gid ID_UNCHANGED, umask and ngroups OF_MAKER: those of `from`. `caps` is a mask of CAP_* bits or CAPS_*; `resolve` RESOLVE_*
- * bits but RESOLVE_CACHED. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where setresuid(2),
+ * bits but RESOLVE_CACHED; `unshare` CLONE_NEWNS or 0: with it the context has a copy of the namespace of mounts of `from`, which ends with the last context that
+ * has it; EPERM without CAP_SYS_ADMIN, as unshare(2), ENOSPC if a tree of peer groups would be too large. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where setresuid(2),
  * setgroups(2) or capset(2) would, EAGAIN if there are as many contexts as there can be.
  */
-export function contextCreate(from: f64, uid: u32, gid: u32, umask: i32, ngroups: i32, caps: i32, resolve: u32): f64 {
+export function contextCreate(
+  from: f64,
+  uid: u32,
+  gid: u32,
+  umask: i32,
+  ngroups: i32,
+  caps: i32,
+  resolve: u32,
+  unshare: u32,
+): f64 {
   const c = syscallEnterActive(from);
   if (c == null) return syscallExitF(<f64>syscallEnterErr);
-  if (ngroups > <i32>NGROUPS_MAX || !isContextResolve(resolve)) return syscallExitF(-EINVAL);
+  if (ngroups > <i32>NGROUPS_MAX || !isContextResolve(resolve) || unshare & ~CLONE_NEWNS) return syscallExitF(-EINVAL);
   return syscallExitF(
     doContextCreate(
       c,
@@ -39,6 +49,7 @@ export function contextCreate(from: f64, uid: u32, gid: u32, umask: i32, ngroups
       ngroups,
       caps,
       resolveFlags(resolve, true),
+      (unshare & CLONE_NEWNS) != 0,
     ),
   );
 }

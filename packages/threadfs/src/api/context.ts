@@ -4,7 +4,7 @@
  */
 
 import * as ERRNO from "../../abi/errno.js";
-import { AT_FDCWD, ID_UNCHANGED, UMASK_UNCHANGED } from "../../abi/flags.js";
+import { AT_FDCWD, CLONE_NEWNS, ID_UNCHANGED, UMASK_UNCHANGED } from "../../abi/flags.js";
 import { IO_SIZE, MAX_CONTEXTS } from "../../abi/limits.js";
 import { ABI_VERSION } from "../../abi/memory.js";
 import { CAPS_OF_MAKER, CAPS_OF_UID, OF_MAKER } from "../../abi/permissions.js";
@@ -12,7 +12,7 @@ import { type Attachment, STATE_PANIC } from "../bridge/attachment.js";
 import type { VfsHandle } from "../bridge/handle.js";
 import { cloneRefusal, type KeysOf, readOptions, refuseCloning } from "../bridge/options.js";
 import type { Url } from "../bridge/wasm.js";
-import { codedError, invalidArgType, systemCallError } from "../errors/errors.js";
+import { codedError, invalidArgType, invalidArgValue, systemCallError } from "../errors/errors.js";
 import {
   type DirectoryJSON,
   fromJson,
@@ -36,7 +36,7 @@ import { type AclEntry, type AclOptions, getfacl, setfacl } from "./acl.js";
 import { explain } from "./explain/explain.js";
 import type { Explanation } from "./explain/explanation.js";
 import type { ExplainOptions } from "./explain/options.js";
-import { pivotRoot } from "./mount.js";
+import { type MountOptions, mount, pivotRoot, type UmountOptions, umount } from "./mount.js";
 import { listMounts, type MountInfo, mountinfo } from "./mount-list.js";
 
 /**
@@ -73,6 +73,14 @@ export interface ContextOptions {
    * docs/containment.md has a guide. "cached" is for single calls.
    */
   resolve?: Exclude<ResolveFlag, "cached"> | readonly Exclude<ResolveFlag, "cached">[] | undefined;
+  /**
+   * "own": the context, and those that it creates, have a namespace of mounts of their own (unshare(2), CLONE_NEWNS): a copy of the maker's, in which the context's
+   * root and working directory are. What is mounted and unmounted in one namespace is not seen in the other, but for what shared mounts propagate: the copy of a
+   * shared mount is its peer, and that of a slave is a slave of the same group (mount_namespaces(7)). The namespace ends, with its mounts, when the last of its contexts is
+   * closed. Default: the maker's namespace. Needs CAP_SYS_ADMIN. ENOSPC if a shared mount would have too many peers and
+   * slaves.
+   */
+  mounts?: "own" | undefined;
 }
 
 const CONTEXT_OPTIONS: KeysOf<ContextOptions> = {
@@ -84,6 +92,7 @@ const CONTEXT_OPTIONS: KeysOf<ContextOptions> = {
   root: true,
   caps: true,
   resolve: true,
+  mounts: true,
 };
 
 const MAX_GROUPS = IO_SIZE / 4;
@@ -269,6 +278,16 @@ export class Context {
     return this.#locks.get(fd, lock);
   }
 
+  /** {@link Vfs.mount} by this context, in its namespace. */
+  mount(source: PathLike | null, target: PathLike, type: string, options?: MountOptions): void {
+    mount(this.#calls, source, target, type, options);
+  }
+
+  /** {@link Vfs.umount} by this context, in its namespace. */
+  umount(target: PathLike, options?: UmountOptions): void {
+    umount(this.#calls, target, options);
+  }
+
   /** {@link Vfs.mounts}: those below this context's root, as seen from it. */
   mounts(): MountInfo[] {
     return listMounts(this.#calls);
@@ -352,10 +371,15 @@ interface Credentials {
   umask: number;
   caps: number;
   resolve: number;
+  /** CLONE_* bits: what the context has for itself. */
+  unshare: number;
 }
 
 /** All of the maker's. */
-const SAME: Credentials = { uid: ID_UNCHANGED, gid: ID_UNCHANGED, umask: OF_MAKER, caps: CAPS_OF_MAKER, resolve: 0 };
+const SAME: Credentials = {
+  ...{ uid: ID_UNCHANGED, gid: ID_UNCHANGED, umask: OF_MAKER, caps: CAPS_OF_MAKER },
+  ...{ resolve: 0, unshare: 0 },
+};
 const MAX_ID = 2 ** 32 - 2;
 
 /** A copy: an array's length and elements may be getters of the caller's. */
@@ -367,7 +391,8 @@ function groupsOf(groups: unknown): Uint32Array {
 }
 
 function credentialsOf(options: Partial<ContextOptions>): Credentials {
-  const { uid, gid, groups, umask, caps, resolve } = options;
+  const { uid, gid, groups, umask, caps, resolve, mounts } = options;
+  if (mounts !== undefined && mounts !== "own") throw invalidArgValue("options.mounts", mounts, 'must be "own"');
   return {
     uid: uid === undefined ? ID_UNCHANGED : toInteger(uid, "options.uid", 0, MAX_ID),
     gid: gid === undefined ? ID_UNCHANGED : toInteger(gid, "options.gid", 0, MAX_ID),
@@ -375,16 +400,17 @@ function credentialsOf(options: Partial<ContextOptions>): Credentials {
     umask: umask === undefined ? OF_MAKER : toUmask(umask, "options.umask"),
     caps: caps === undefined ? CAPS_OF_UID : toInteger(caps, "options.caps", 0, 2 ** 31 - 1),
     resolve: toResolve(resolve, "options.resolve", "cached"),
+    unshare: mounts === "own" ? CLONE_NEWNS : 0,
   };
 }
 
 function create(attachment: Attachment, from: number, credentials: Credentials): number {
-  const { uid, gid, groups, umask, caps, resolve } = credentials;
+  const { uid, gid, groups, umask, caps, resolve, unshare } = credentials;
   if (groups !== undefined) {
     new Uint32Array(attachment.io.buffer, attachment.io.byteOffset, groups.length).set(groups);
   }
   const count = groups === undefined ? OF_MAKER : groups.length;
-  const made = attachment.core.contextCreate(from, uid, gid, umask, count, caps, resolve);
+  const made = attachment.core.contextCreate(from, uid, gid, umask, count, caps, resolve, unshare);
   if (made >= 0) return made;
   const cause = systemCallError(made, "context");
   if (made !== -ERRNO.EAGAIN) throw cause;

@@ -4,7 +4,15 @@
  * objects are allocated, first asks the session whether to fail.
  */
 import type { CoreExports } from "../../../threadfs/dist/abi/abi.js";
-import { AT_FDCWD, F_SETLK, O_CREAT, O_RDWR, RESOLVE_BENEATH, WRITE_FAILED } from "../../../threadfs/dist/abi/abi.js";
+import {
+  AT_FDCWD,
+  CLONE_NEWNS,
+  F_SETLK,
+  O_CREAT,
+  O_RDWR,
+  RESOLVE_BENEATH,
+  WRITE_FAILED,
+} from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
 import {
   type AttachOptions,
@@ -242,7 +250,12 @@ export class AllocSession {
   }
   context(groups = 0): number {
     for (let k = 0; k < groups; k++) this.thread.words[(this.thread.io.byteOffset >>> 2) + k] = k;
-    return this.core.contextCreate(0, 1000, 1000, 0o22, groups, -1, 0);
+    return this.core.contextCreate(0, 1000, 1000, 0o22, groups, -1, 0, 0);
+  }
+
+  /** A context with a copy of all mounts. */
+  ownContext(): number {
+    return this.core.contextCreate(0, 0, 0, 0o22, 0, -1, 0, CLONE_NEWNS);
   }
 }
 

@@ -52,7 +52,7 @@ export const LIMITS = {
     bytes: 64 * MIB,
     start(session) {
       must(session.file("/f"));
-      const contexts = Array.from({ length: 17 }, () => must(session.core.contextCreate(0, 0, 0, 0, 0, -1, 0)));
+      const contexts = Array.from({ length: 17 }, () => must(session.core.contextCreate(0, 0, 0, 0, 0, -1, 0, 0)));
       const contextOf = (i: number) => defined(contexts[Math.floor(i / 16_000)], "context");
       return {
         make: (i) => session.open("/f", 0, contextOf(i)),

@@ -315,6 +315,12 @@ export const OPERATIONS: Record<string, Operation> = {
   umount: { allocations: 0, run: (session) => session.umount("/w/bound") },
   "umount lazily": { allocations: 0, run: (session) => session.umount("/w/mnt", 2) },
   context: { allocations: 1, fresh: true, run: (session) => session.context() },
+  /** With as many mounts as the tree has. */
+  "context with its own mounts": {
+    allocations: 11,
+    fresh: true,
+    run: (session) => session.ownContext(),
+  },
   "context with groups": { allocations: 2, fresh: true, run: (session) => session.context(16) },
   "set an ACL": { allocations: 1, run: (session) => session.setacl("/w/file", 1) },
   "set another ACL": { allocations: 1, run: (session) => session.setacl("/w/listed", 300) },

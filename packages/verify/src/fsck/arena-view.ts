@@ -13,10 +13,10 @@ const UP_MAX = 64;
 /** The kinds of problems that there are. */
 export const KINDS = new Set(
   `acl alias behind-end cache changes children chunk-bump chunk-free chunk-lost chunk-owner chunk-table chunk-used context-held
-   context-place context-table context-users dentry-cookie dentry-count dentry-flags dentry-inode dentry-list
+   context-namespace context-place context-table context-users dentry-cookie dentry-count dentry-flags dentry-inode dentry-list
    dentry-mounts dentry-parent dentry-sb dentry-type dir-size driver epoch fd fd-hint file file-count file-lock file-size
    gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
-   inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-group mount-list mount-master
+   inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-group mount-list mount-master mount-namespace
    mount-parent mount-place mount-table name name-hash nlink null owner pages pipe quota recount retired retired-epoch retired-state
    scratch sequence sheaf slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active undo-log xattr`.split(
     /\s+/,

@@ -29,6 +29,7 @@ export function checkContexts(v: ArenaView) {
     v.equal(v.u32(c + C.alive), listed.has(c) ? 1 : 0, "context-table", () => `whether ${context(v, c)} is alive`);
     if (v.refsOf(c).length === 0) v.problem("leak", `${context(v, c)} is in no table and held by no thread`);
     checkPlaces(v, c, listed.has(c));
+    checkNamespace(v, c, listed.has(c));
   }
   for (const c of v.allocated(L.CACHE_CONTEXT)) checkGroups(v, c);
   // Blocks of descriptors stay with the memory of a context for ever.
@@ -90,6 +91,16 @@ function checkPlaces(v: ArenaView, c: number, alive: boolean) {
       );
     }
   }
+}
+
+/** The namespace of mounts, where it is not the tree's; of a context that was closed none. */
+function checkNamespace(v: ArenaView, c: number, alive: boolean) {
+  const ns = v.u32(c + C.mntNs);
+  if (ns === 0) return;
+  if (!alive) v.problem("context-namespace", `${context(v, c)} was closed and has a namespace`);
+  else if (!v.isLive(L.CACHE_MOUNT, ns) || v.u32(ns + L.MOUNT.nrMounts) === 0)
+    v.problem("context-namespace", `the namespace of ${context(v, c)} is ${hex(ns)}: no root of one`);
+  else v.ref(ns, `namespace of context ${v.f64(c + C.number)}`);
 }
 
 /** Groups live as long as the context's memory is not free. */

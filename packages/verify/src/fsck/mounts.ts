@@ -93,14 +93,18 @@ export function checkMounts(v: ArenaView) {
   for (const m of live) {
     const flags = v.u32(m + M.flags);
     const times = L.MS_NOATIME | L.MS_STRICTATIME;
-    if (flags & ~L.MOUNT_FLAGS || (flags & times) === times) v.problem("mount", `${mount(m)} has flags ${flags}`);
+    if (flags & ~(L.MOUNT_FLAGS | L.MS_UNBINDABLE) || (flags & times) === times)
+      v.problem("mount", `${mount(m)} has flags ${flags}`);
     v.expect(v.u32(m + M.expire) <= 1, "mount", () => `the mark of ${mount(m)} is ${v.u32(m + M.expire)}`);
     const id = v.u64(m + M.id);
     if (id === 0n || id > v.u64(L.G_NEXT_MNT_ID) || ids.has(id)) v.problem("mount", `${mount(m)} has the number ${id}`);
     ids.add(id);
     v.ref(v.u32(m + M.root), "root of a mount");
     const parent = v.u32(m + M.parent);
-    if (parent === m) continue;
+    if (parent === m) {
+      if (isNamespace(v, m) && m !== root) v.ref(m, "tree of mounts");
+      continue;
+    }
     if (!v.isLive(L.CACHE_MOUNT, parent)) {
       v.problem("mount-parent", `${mount(m)} stands on ${hex(parent)}: no live mount`);
       continue;
@@ -110,6 +114,32 @@ export function checkMounts(v: ArenaView) {
     v.ref(m, "tree of mounts");
   }
   v.ref(root, "root of everything");
+}
+
+/** Whether a mount is the root of a namespace. */
+const isNamespace = (v: ArenaView, m: number) => v.u32(m + M.nrMounts) !== 0;
+
+/** Whether a mount is in a tree: it stands on another, or is the root of a namespace. */
+const isPlaced = (v: ArenaView, m: number) => v.u32(m + M.parent) !== m || isNamespace(v, m);
+
+/** Namespaces: each has as many mounts as the way up leads to it from, and is the tree's or a context's. */
+function checkNamespaces(v: ArenaView, live: number[]) {
+  const sizes = new Map<number, number>();
+  for (const m of live) {
+    const top = followMounts(v, m, M.parent).at(-1) ?? m;
+    sizes.set(top, (sizes.get(top) ?? 0) + 1);
+  }
+  for (const m of live) {
+    const n = v.u32(m + M.nrMounts);
+    if (n === 0) continue;
+    v.equal(n, sizes.get(m) ?? 0, "mount-namespace", () => `the number of mounts in the namespace of ${mount(m)}`);
+    if (n > L.MOUNTS_MAX) v.problem("mount-namespace", `the namespace of ${mount(m)} has ${n} mounts`);
+    const used = v.refsOf(m).some((why) => why.startsWith("namespace of "));
+    if (m !== v.u32(L.G_ROOT_MNT) && !used) v.problem("mount-namespace", `no context has the namespace of ${mount(m)}`);
+  }
+  const root = v.u32(L.G_ROOT_MNT);
+  if (v.isLive(L.CACHE_MOUNT, root) && !isNamespace(v, root))
+    v.problem("mount-namespace", "the root mount is no namespace");
 }
 
 /** Runs when the trees of dentries are known: mount points, counts, table and list. */
@@ -141,6 +171,7 @@ export function checkPlaces(v: ArenaView) {
   checkMountTable(v, live);
   checkMountList(v, live);
   checkMountReach(v, live);
+  checkNamespaces(v, live);
   checkGroups(v, live);
 }
 
@@ -178,8 +209,7 @@ function checkGroups(v: ArenaView, live: number[]) {
     if (group !== 0n) numbers.set(group, first);
     for (const slave of slaves)
       v.equal(v.u32(slave + M.master), m, "mount-master", () => `the master of ${mount(slave)}`);
-    v.expect(v.u32(m + M.unbindable) <= 1, "mount", () => `unbindable of ${mount(m)} is ${v.u32(m + M.unbindable)}`);
-    if (v.u32(m + M.unbindable) === 1 && (group !== 0n || master !== 0))
+    if (v.u32(m + M.flags) & L.MS_UNBINDABLE && (group !== 0n || master !== 0))
       v.problem("mount-group", `${mount(m)} is unbindable, and shared or a slave`);
     if (master === 0)
       v.equal(v.u32(m + M.slaveNext), 0, "mount-master", () => `the next slave behind ${mount(m)}, which is none,`);
@@ -187,8 +217,7 @@ function checkGroups(v: ArenaView, live: number[]) {
       v.problem("mount-master", `${mount(m)} is not among the slaves of ${mount(master)}`);
     const above = followMounts(v, m, M.master);
     if (v.u32((above.at(-1) ?? m) + M.master) !== 0) v.problem("mount-master", `the masters of ${mount(m)} go round`);
-    const placed = m === v.u32(L.G_ROOT_MNT) || v.u32(m + M.parent) !== m;
-    if (!placed && (group !== 0n || master !== 0))
+    if (!isPlaced(v, m) && (group !== 0n || master !== 0))
       v.problem("mount-group", `${mount(m)} stands nowhere, and in a group`);
   }
 }
@@ -258,10 +287,8 @@ function checkMountList(v: ArenaView, live: number[]) {
     v.equal(v.u32(m + M.allPrev), prev, "mount-list", () => `what is before ${mount(at)}`);
     prev = m;
   }
-  const root = v.u32(L.G_ROOT_MNT);
   for (const m of live) {
-    const placed = m === root || v.u32(m + M.parent) !== m;
-    v.equal(seen.has(m), placed, "mount-list", () => `whether ${mount(m)} is in the list`);
+    v.equal(seen.has(m), isPlaced(v, m), "mount-list", () => `whether ${mount(m)} is in the list`);
   }
 }
 

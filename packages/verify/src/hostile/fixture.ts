@@ -7,6 +7,7 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  CLONE_NEWNS,
   DRIVER_OP,
   ERRNO,
   HOOK,
@@ -125,7 +126,7 @@ export function build(t: Thread): State {
   });
   must(one(t, "sysSetacl", "/acl", acl.length), "setacl");
   new Uint32Array(t.io.buffer, t.io.byteOffset, 3).set([5, 6, 7]);
-  const ctx = must(t.call("contextCreate", 0, 1000, 1000, 0, 3, -1, 0), "context");
+  const ctx = must(t.call("contextCreate", 0, 1000, 1000, 0, 3, -1, 0, 0), "context");
   must(t.call("contextKeep", ctx), "context");
   must(t.call("sysChdir", ctx, AT_FDCWD, t.path("/d")), "chdir");
   const dir = must(one(t, "sysOpen", "/d", O_DIRECTORY, 0), "open");
@@ -210,7 +211,12 @@ export const OPERATIONS: Record<string, Operation> = {
   umask: (t, s) => t.call("sysUmask", s.ctx, 0o77),
   chdir: (t, s) => t.call("sysChdir", s.ctx, AT_FDCWD, t.path("/d/e")),
   chroot: (t, s) => t.call("sysChroot", s.ctx, AT_FDCWD, t.path("/d")),
-  contextCreate: (t, s) => t.call("contextCreate", s.ctx, 1000, 1000, 0, -1, -1, 0),
+  contextCreate: (t, s) => t.call("contextCreate", s.ctx, 1000, 1000, 0, -1, -1, 0, 0),
+  "context with its own mounts": (t) => {
+    const own = t.call("contextCreate", 0, 0, 0, 0, -1, -1, 0, CLONE_NEWNS);
+    t.call("sysMountNew", own, t.path("/d/e"), 0, 0);
+    return t.call("contextDestroy", own);
+  },
   contextAttach: (t, s) => t.call("contextAttach", s.ctx),
   contextKeep: (t, s) => t.call("contextKeep", s.ctx),
   contextList: (t) => t.call("contextList", 0, 0),

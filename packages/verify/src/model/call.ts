@@ -62,7 +62,7 @@ export interface CallArguments {
   /** Closes the context that makes the call. */
   contextDestroy: object;
   /** A context of the superuser's making; it ends with the thread that makes it. */
-  contextCreate: { uid: number; gid: number };
+  contextCreate: { uid: number; gid: number; mounts?: "own" };
   /** Closes another context. */
   contextClose: { other: number };
   /** The next context at this place of the table or behind it. */

@@ -15,9 +15,10 @@ import {
 } from "../../../threadfs/dist/abi/abi.js";
 import { type Attributes, type CallArguments, isError, type Lookup } from "./call.js";
 import { callerOf, inode, lookup } from "./calls.js";
+import { inCopy, leaveNamespace } from "./linux/namespaces.js";
 import { accessed, capable, permission } from "./permission.js";
 import { ALL_CAPS, get, inodeOf, patch, type State, typeOf } from "./state.js";
-import { closeFile, closeOwned, hold, type Me, type Steps, step } from "./steps.js";
+import { change, closeFile, closeOwned, hold, type Me, type Steps, step } from "./steps.js";
 
 type A = CallArguments;
 
@@ -118,50 +119,65 @@ function* sysUmask(me: Me, { mask }: A["sysUmask"]): Steps<number> {
 }
 
 function* contextDestroy(me: Me): Steps<number | string> {
-  const files = yield* step((s) => {
+  const closing = yield* step((s) => {
     if (me.ctx === 0) return "EINVAL";
     if (callerOf(s, me).closed) return "EBADF";
     return close(s, me.ctx);
   });
-  return isError(files) ? files : yield* closeFiles(me, me.ctx, files);
+  return isError(closing) ? closing : yield* finishClosing(me, me.ctx, closing);
 }
 
-/** Closes a context. @returns its open files, if there are locks: they are closed one after the other */
-function close(s: State, ctx: number): number[] {
-  const files = Object.values(get(s.contexts, ctx).fds).filter((file) => s.files.has(file));
+/** What is left of a context that was closed: its open files, if there are locks, and whether it has a namespace of its own. */
+interface Closing {
+  files: number[];
+  own: boolean;
+}
+
+/** Closes a context, but for what is closed one after the other. */
+function close(s: State, ctx: number): Closing {
+  const { fds, ns } = get(s.contexts, ctx);
+  const own = ns !== undefined;
+  const files = Object.values(fds).filter((file) => s.files.has(file));
   patch(s.contexts, ctx, { closed: true, fds: {} });
-  if (s.fileLocks.size > 0) return files;
+  if (s.fileLocks.size > 0) return { files, own };
   for (const file of files) closeFile(s, ctx, file);
-  return [];
+  return { files: [], own };
 }
 
-function* closeFiles(me: Me, ctx: number, files: number[]): Steps<number> {
+function* finishClosing(me: Me, ctx: number, { files, own }: Closing): Steps<number> {
   me.changes = true;
   for (const file of files) yield* step((s) => closeFile(s, ctx, file) ?? 0);
+  if (own) yield* change(me, [{ locks: () => ["namespace"], run: (s) => leaveNamespace(s, ctx) }]);
   return 0;
 }
 
-function* contextCreate(me: Me, { uid, gid }: A["contextCreate"]): Steps<{ any: true }> {
-  return yield* step((s) => {
-    const { root, cwd, groups, umask, caps } = callerOf(s, me);
+/** With `mounts` "own" its mounts are copied after root and working directory have been read. */
+function* contextCreate(me: Me, { uid, gid, mounts }: A["contextCreate"]): Steps<{ any: true }> {
+  const from = yield* step((s) => {
+    const { root, cwd, groups, umask, caps, ns } = callerOf(s, me);
     if (caps !== ALL_CAPS) throw new Error("the model has no contexts of a user's making");
-    s.contexts.set(s.contexts.size, {
-      ...{ uid, gid, groups, umask, root, cwd, fds: {}, maker: me.id },
-      caps: uid === 0 ? ALL_CAPS : 0,
-    });
-    return { any: true };
+    const made = { uid, gid, groups, umask, root, cwd, ns, fds: {}, maker: me.id, caps: uid === 0 ? ALL_CAPS : 0 };
+    if (mounts !== "own") s.contexts.set(s.contexts.size, made);
+    return { made };
   });
+  if (mounts !== "own") return { any: true };
+  const run = (s: State) => {
+    s.contexts.set(s.contexts.size, { ...from.made, ...inCopy(s, from.made) });
+    return 0;
+  };
+  yield* change(me, [{ locks: () => ["namespace"], run }]);
+  return { any: true };
 }
 
 function* contextClose(me: Me, { other }: A["contextClose"]): Steps<number | string> {
-  const files = yield* step((s) => {
+  const closing = yield* step((s) => {
     if (!capable(callerOf(s, me), CAP_SYS_ADMIN)) return "EPERM";
     const victim = s.contexts.get(other);
     if (victim === undefined || victim.closed) return "EBADF";
     if (other === 0) return "EINVAL";
     return close(s, other);
   });
-  return isError(files) ? files : yield* closeFiles(me, other, files);
+  return isError(closing) ? closing : yield* finishClosing(me, other, closing);
 }
 
 function* contextList(_me: Me, { from }: A["contextList"]): Steps<number | string> {

@@ -85,7 +85,9 @@ function* place(
 }
 
 /** A mount that was unmounted lazily takes no mount, and is not bound. */
-const isDetached = (s: State, m: number): boolean => get(s.mounts, m).parent === 0 && m !== s.rootMount;
+const isDetached = (s: State, m: number): boolean => !isNamespace(s, m) && get(s.mounts, m).parent === 0;
+
+const isNamespace = (s: State, m: number): boolean => m === s.rootMount || get(s.mounts, m).isNamespace === true;
 
 /** A name that was removed takes no mount, and nothing below it does. */
 const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed || isBelowRemoved(s, d);
@@ -415,7 +417,7 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
   const refused = yield* step((s) => {
     if (get(s.mounts, at.mnt).root !== at.d) return "EINVAL";
     if (expire && (callerOf(s, me).root.mnt === at.mnt || flags & (MNT_DETACH | MNT_FORCE))) return "EINVAL";
-    return at.mnt === s.rootMount ? (detach ? "EINVAL" : "EBUSY") : 0;
+    return isNamespace(s, at.mnt) ? (detach ? "EINVAL" : "EBUSY") : 0;
   });
   if (refused) return refused;
   if (!detach) {
@@ -443,6 +445,7 @@ function* sysUmount(me: Me, { path, flags = 0 }: A["sysUmount"]): Steps<number |
 /** Detaches a mount and the mounts on it, with what else goes, leaves first, one directory a step, under the namespace lock. */
 function* detachTree(me: Me, mnt: number): Steps<number | string> {
   let left: number[] | undefined;
+  me.changes = true;
   for (;;) {
     const r = yield* step((s): { left: number[] } | string | typeof BLOCKED => {
       if ((s.locks.get("namespace") ?? me.id) !== me.id) return BLOCKED;

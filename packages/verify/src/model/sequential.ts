@@ -8,6 +8,7 @@ import { DIRECTORY_CALLS } from "./files/calls-directories.js";
 import { FILE_CALLS } from "./files/calls-files.js";
 import { RANGE_CALLS } from "./linux/calls-ranges.js";
 import { XATTR_CALLS } from "./linux/calls-xattr.js";
+import { inCopy } from "./linux/namespaces.js";
 import { LOCK_CALLS } from "./locks/calls-locks.js";
 import { PIPE_CALLS } from "./pipes/calls-pipes.js";
 import { ALL_CAPS, get, newState, type State } from "./state.js";
@@ -80,6 +81,10 @@ export interface ContextOptions {
   caps?: number;
   /** RESOLVE_* of all its walks, for its root. */
   resolve?: number;
+  /** The context that makes it; it begins with that one's root and working directory. Default: 0. */
+  from?: number;
+  /** "own": it has a namespace of mounts of its own, else its maker's. */
+  mounts?: "own";
 }
 
 /** A model that takes calls one after the other. */
@@ -88,12 +93,13 @@ export function modelRunner({ now = 0 } = {}) {
   return {
     state,
     run: (call: Call): Result => runCall(state, call),
-    /** Adds a context with root and working directory of context 0. @returns its number */
+    /** Adds a context with root and working directory of its maker. @returns its number */
     addContext({ uid, gid, groups = [], umask = 0o022, resolve, ...given }: ContextOptions): number {
       const { caps = uid === 0 ? ALL_CAPS : 0 } = given;
-      const { root, cwd } = get(state.contexts, 0);
+      const { root, cwd, ns } = get(state.contexts, given.from ?? 0);
+      const places = given.mounts === "own" ? inCopy(state, { root, cwd, ns }) : { root, cwd, ns };
       const ctx = state.contexts.size;
-      state.contexts.set(ctx, { uid, gid, groups, umask, caps, root, cwd, fds: {}, ...(resolve ? { resolve } : {}) });
+      state.contexts.set(ctx, { uid, gid, groups, umask, caps, fds: {}, ...places, ...(resolve ? { resolve } : {}) });
       return ctx;
     },
   };

@@ -95,6 +95,8 @@ export interface Mount {
   group?: number | undefined;
   master?: number | undefined;
   unbindable?: boolean | undefined;
+  /** It is the uppermost mount of a namespace that is not the tree's. */
+  isNamespace?: boolean;
   /** The mount and the dentry that it stands on; 0: none. */
   parent: number;
   point: number;
@@ -111,6 +113,8 @@ export interface Context {
   resolve?: number;
   /** Descriptor -> number of an open file. */
   fds: Record<number, number>;
+  /** The uppermost mount of its namespace, where that is not the tree's. */
+  ns?: number | undefined;
   /** The operation of the thread with which it ends. */
   maker?: number;
   /** It takes no calls any more; those that had begun may go on as its own. */

@@ -9,6 +9,7 @@
  * A result that is a string is an error: "ENOENT".
  */
 import { isError } from "./call.js";
+import { leaveNamespace } from "./linux/namespaces.js";
 import { withoutOwner } from "./locks/locks.js";
 import { dropReserved, get, inoOf, type OpenFile, ofContext, ofFile, patch, type State } from "./state.js";
 
@@ -138,7 +139,9 @@ export function recoverFrom(s: State, id: number): void {
   for (const key of [...s.pins.keys()]) if (key === `request ${id}`) unpin(s, key);
   // What was closing a context goes on.
   for (const [ctx, { closed }] of s.contexts) {
-    if (closed) for (const file of s.files.keys()) dropLocks(s, file, ofContext(ctx));
+    if (!closed) continue;
+    for (const file of s.files.keys()) dropLocks(s, file, ofContext(ctx));
+    leaveNamespace(s, ctx);
   }
   for (const file of s.files.keys()) dropIfUnused(s, file);
 }
@@ -192,6 +195,7 @@ export function closeOwned(s: State, id: number): boolean {
   for (const [ctx, { maker, closed, fds }] of s.contexts) {
     if (maker === id && !closed) {
       patch(s.contexts, ctx, { closed: true, fds: {} });
+      leaveNamespace(s, ctx);
       for (const file of Object.values(fds)) if (s.files.has(file)) closeFile(s, ctx, file);
       return true;
     }

@@ -3,7 +3,7 @@
  * calls and is sent their results.
  *
  *   contexts   how many there are
- *   places     of each context: its working directory, the files of its descriptors, the positions in regular files
+ *   places     of each context: its working directory, its mounts, the files of its descriptors, the positions in regular files
  *   locks      of each context and descriptor of a regular file: the lock on a range, and whether a flock, is in its way
  *   layers     the tree as it is seen; then, as long as there are mounts, once more without the uppermost ones
  *
@@ -48,6 +48,8 @@ export interface TreeDump {
   contexts: number;
   places: {
     cwd: { path: string } | string;
+    /** The mounts that another context than 0 sees. */
+    mounts: string[] | string;
     fds: Record<number, number | string>;
     positions: Record<number, number | string>;
   }[];
@@ -82,7 +84,12 @@ export function* dumpCalls(contexts: number): Calls<TreeDump> {
         positions[fd] = yield* ask({ call: "sysLseek", ctx, fd, offset: 0, whence: 1 });
       }
     }
-    places.push({ cwd: yield* ask({ call: "sysGetcwd", ctx }), fds, positions });
+    const listed = ctx === 0 ? { mounts: [] } : yield* ask({ call: "sysMounts", ctx });
+    places.push({
+      cwd: yield* ask({ call: "sysGetcwd", ctx }),
+      mounts: isError(listed) ? listed : listed.mounts,
+      ...{ fds, positions },
+    });
   }
   const locks: TreeDump["locks"] = {};
   for (const [ctx, { positions }] of places.entries()) {

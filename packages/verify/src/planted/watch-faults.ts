@@ -1,5 +1,5 @@
 /** Faults in the log of changes and in watching, in the copy of an arena, and in the reading of snapshots. */
-import { death, pair, type Step, tests } from "./detectors.js";
+import { death, meanwhile, pair, type Step, tests } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 const WATCH = "packages/threadfs/src/node-fs/watch";

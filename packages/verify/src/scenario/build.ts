@@ -2,6 +2,7 @@
 import { O_CREAT } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
 import { type Call, isError, type Result } from "../model/call.js";
+import type { ContextOptions } from "../model/sequential.js";
 import { modelRunner } from "../model/sequential.js";
 import type { DriverContents, State } from "../model/state.js";
 import { ask, dumpCalls, readWith, type TreeDump } from "../model/tree-dump.js";
@@ -26,12 +27,14 @@ export type Labels = Map<number, string>;
  * Builds a tree: yields calls as the model takes them, and is sent their results.
  * @param mountDriver the calls that mount the driver's file system on a path, as the tree has it
  * @param fill the calls that write to a file until there is no memory
+ * @param addLate the calls that make the contexts that are made after the setup
  * @returns the labels of the inodes
  */
 export function* buildCalls<C>(
   tree: Tree,
   mountDriver: (path: string, tree: Tree) => Generator<C, void, Result>,
   fill: (fd: number) => Generator<C, void, Result>,
+  addLate: (contexts: readonly ContextOptions[]) => Generator<C, void, Result>,
 ): Generator<C | Call, Labels, Result> {
   const labels: Labels = new Map();
   function* name(path: string, ctx = 0): Generator<Call, void, Result> {
@@ -55,6 +58,7 @@ export function* buildCalls<C>(
     for (const path of tree.paths ?? ["", "/f", "/s", "/s/g"]) yield* name(tree.driver + path, 0);
   }
   if (tree.fills !== undefined) yield* fill(tree.fills);
+  yield* addLate(tree.late ?? []);
   yield* setUp(tree.after ?? []);
   return labels;
 }
@@ -95,7 +99,14 @@ export function* buildOnCore(t: ScratchThread, tree: Tree): CoreCalls<BuiltTree>
     yield ["contextKeep", number];
     contexts.push(number);
   }
-  const labels = yield* onCore(t, buildCalls(tree, mountDriver, fillMemory), contexts);
+  function* addLate(late: readonly ContextOptions[]): Generator<AnyCall, void, Result> {
+    for (const options of late) {
+      const number = yield { call: "lateContext", options };
+      if (typeof number !== "number") throw new Error(`no context: ${number}`);
+      yield { call: "contextKeep", ctx: contexts.push(number) - 1 };
+    }
+  }
+  const labels = yield* onCore(t, buildCalls(tree, mountDriver, fillMemory, addLate), contexts);
   if (tree.followed) {
     const followed = yield ["changesFollow", 0, 0];
     if (followed < 0) throw new Error(`the log of changes: ${followed}`);
@@ -130,7 +141,11 @@ export function dumpOnCore(t: ScratchThread, { contexts }: BuiltTree): CoreCalls
 export function modelOf(tree: Tree): { state: State; labels: Labels } {
   const model = modelRunner({ now: CLOCK });
   for (const context of tree.contexts) model.addContext(context);
-  const labels = readWith(model.run, buildCalls(tree, mountModelDriver, fillNothing));
+  const addLate = (late: readonly ContextOptions[]) => {
+    for (const context of late) model.addContext(context);
+    return fillNothing();
+  };
+  const labels = readWith(model.run, buildCalls(tree, mountModelDriver, fillNothing, addLate));
   return { state: model.state, labels };
 }
 
@@ -138,7 +153,7 @@ function* mountModelDriver(path: string, tree: Tree): Generator<Call, void, Resu
   yield { call: "sysMountNew", path, type: 1, contents: contentsOf(tree) };
 }
 
-/** The model's memory has no end. */
+/** No call: the model's memory has no end, and its contexts are made without one. */
 function* fillNothing(): Generator<Call, void, Result> {}
 
 /** What a tree's driver shows. */

@@ -8,6 +8,7 @@ import {
   AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
+  CLONE_NEWNS,
   ERRNO,
   F_GETLK,
   F_OFD_GETLK,
@@ -86,7 +87,11 @@ export type CoreCall = [name: string, ...numbers: number[]];
 /** The calls of one thread on the core: each yields an export and its arguments, and is sent the number that it returned. */
 export type CoreCalls<T> = Generator<CoreCall, T, number>;
 /** A call of the model, or one that only the core has: it enters the driver. */
-export type AnyCall = Call | { call: "driverRegister"; name: string; hooks: number; fsFlags: number };
+export type AnyCall =
+  | Call
+  | { call: "driverRegister"; name: string; hooks: number; fsFlags: number }
+  | { call: "lateContext"; options: ContextOptions }
+  | { call: "contextKeep"; ctx: number };
 
 const NAME_OF = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));
 const decoder = new TextDecoder("latin1");
@@ -265,11 +270,16 @@ const EXPORTS = new Map<string, string>([
 /** The export of a call and its arguments; puts paths and contents into scratch. @param contexts numbers of the contexts */
 export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number[]): CoreCall {
   if (call.call === "driverRegister") return [call.call, 0, put(t, SCRATCH.PATH, call.name), call.hooks, call.fsFlags];
+  if (call.call === "lateContext") return beginContext(t, call.options, contexts);
   if (call.call === "shrink") return [call.call, 0, call.count ?? 0];
   if (call.call === "threadCloses") return ["threadFamily", THREAD_CLOSES, 0, 0, 0, 0, 0];
   if (call.call === "threadEnd") return ["threadDetach"];
   const caller = defined(contexts[call.ctx ?? 0], `context ${call.ctx}`);
-  if (call.call === "contextCreate") return ["contextCreate", caller, call.uid, call.gid, OF_MAKER, OF_MAKER, -1, 0];
+  if (call.call === "contextKeep") return [call.call, caller];
+  if (call.call === "contextCreate") {
+    const unshare = call.mounts === "own" ? CLONE_NEWNS : 0;
+    return ["contextCreate", caller, call.uid, call.gid, OF_MAKER, OF_MAKER, -1, 0, unshare];
+  }
   if (call.call === "contextClose") return [call.call, caller, defined(contexts[call.other], `context ${call.other}`)];
   const { call: name, ctx: _ctx, ...args } = call;
   t.copiesArena = name === "arenaCopy";
@@ -408,12 +418,24 @@ export function finish(t: ScratchThread, { call }: { call: string }, r: number):
   return hasResult(call) ? RESULTS[call](t, r) : r;
 }
 
-/** The call that makes a context from context 0. */
+/** The call that makes a context. @param contexts numbers of the contexts that there are */
 export function beginContext(
   t: ScratchThread,
-  { uid, gid, groups = [], umask = 0o022, caps = -1, resolve = 0 }: ContextOptions,
+  { uid, gid, groups = [], umask = 0o022, caps = -1, resolve = 0, from = 0, mounts }: ContextOptions,
+  contexts: readonly number[] = [0],
 ): CoreCall {
   const view = scratchView(t, SCRATCH.IO);
   for (const [n, group] of groups.entries()) view.setUint32(n * 4, group, true);
-  return ["contextCreate", 0, uid, gid, umask, groups.length, caps, resolve];
+  const unshare = mounts === "own" ? CLONE_NEWNS : 0;
+  return [
+    "contextCreate",
+    defined(contexts[from], `context ${from}`),
+    uid,
+    gid,
+    umask,
+    groups.length,
+    caps,
+    resolve,
+    unshare,
+  ];
 }

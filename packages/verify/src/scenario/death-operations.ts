@@ -74,6 +74,14 @@ const CATALOGUE: Record<string, Record<string, ProgramCall[][]>> = {
     ],
     waits: [[open("/n", O_RDONLY), mkdir("/x")]],
   },
+  namespaces: {
+    /** A copy, which ends with the thread that makes it, after a mount in it. */
+    contextCreate: [
+      [{ call: "contextCreate", uid: 0, gid: 0, mounts: "own" }],
+      [{ call: "contextCreate", uid: 0, gid: 0, mounts: "own", ctx: 1 }, end],
+    ],
+    contextClose: [[contextClose(1), contextClose(2)], [contextClose(2)]],
+  },
   closing: {
     contextClose: [[contextClose(1)], [contextClose(1, 2)], [contextClose(2, 1)], [contextClose(1), contextClose(1)]],
   },

@@ -31,7 +31,7 @@ const models = new Map<Tree, TreeModel>();
 
 /** The model of a tree. Its first state does not change: every step works on a copy. */
 function modelFor(tree: Tree): TreeModel {
-  const model = models.get(tree) ?? { ...modelOf(tree), contexts: tree.contexts.length + 1 };
+  const model = models.get(tree) ?? { ...modelOf(tree), contexts: tree.contexts.length + (tree.late?.length ?? 0) + 1 };
   models.set(tree, model);
   return model;
 }

@@ -23,6 +23,7 @@ import type { ContextOptions } from "../model/sequential.js";
 import type { DriverContents } from "../model/state.js";
 import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, EXACT_HOOKS, REMADE } from "./driver.js";
 import { IDLE_TREE } from "./lists/idle.js";
+import { MOUNT_TREES } from "./mount-trees.js";
 import {
   accessed,
   bind,
@@ -42,7 +43,6 @@ import {
   OTHER,
   OTHERWISE,
   open,
-  propagate,
   ROOTED,
   SECOND,
   setacl,
@@ -62,6 +62,8 @@ const FIFOS = ["/p", "/q", "/n"].map((path): Call => ({ call: "sysMknod", path, 
 export interface Tree {
   /** Contexts beside context 0. */
   contexts: ContextOptions[];
+  /** Further ones, which are made after the setup. */
+  late?: ContextOptions[];
   /** Runs in order; every call must succeed. */
   setup: Call[];
   /** Paths that each thread has looked up so often that they are in its prefix cache. */
@@ -203,61 +205,7 @@ export const TREES: Record<string, Tree> = {
       ...file("/b/g"),
     ],
   },
-  /** A file system with another on it, which is bound elsewhere too; a link and an open file in it. */
-  flagged: {
-    contexts: [],
-    setup: [
-      mkdir("/m"),
-      mount("/m"),
-      ...file("/m/f", "three"),
-      symlink("f", "/m/l"),
-      mkdir("/m/s"),
-      mount("/m/s"),
-      ...file("/m/s/g"),
-      mkdir("/b"),
-      bind("/m", "/b"),
-      mkdir("/n"),
-      open("/m/f", O_RDONLY),
-    ],
-  },
-  /** A file system that is shared, with a peer, a slave that is shared too, and a slave of that; a mount in all of them. */
-  shared: {
-    contexts: [],
-    setup: [
-      ...["/m", "/p", "/s", "/t"].map((path) => mkdir(path)),
-      mount("/m"),
-      mkdir("/m/d"),
-      mkdir("/m/e"),
-      ...file("/m/f", "under"),
-      propagate("/m", "shared"),
-      bind("/m", "/p"),
-      bind("/m", "/s"),
-      propagate("/s", "slave"),
-      propagate("/s", "shared"),
-      bind("/s", "/t"),
-      propagate("/t", "slave"),
-      mount("/m/d"),
-      ...file("/m/d/g", "in all"),
-      mkdir("/u"),
-      mount("/u"),
-    ],
-  },
-  /** A context whose root and working directory are a mount, with another mount in it. */
-  pivots: {
-    contexts: [{ uid: 0, gid: 0 }],
-    setup: [
-      mkdir("/m"),
-      mkdir("/n"),
-      mount("/m"),
-      ...file("/m/f", "old"),
-      mkdir("/m/d"),
-      mount("/m/d"),
-      mkdir("/m/d/p"),
-      ...file("/m/d/g", "new"),
-      { call: "sysChroot", path: "/m", ctx: 1 },
-      { call: "sysChdir", path: "/", ctx: 1 },
-    ],
-  },
+  ...MOUNT_TREES,
   /**
    * Paths long enough for the prefix cache, also behind a mount, and directories of the same names elsewhere.
    * Each thread knows those of `warm` when it begins: it has looked them up until they were in its prefix cache.

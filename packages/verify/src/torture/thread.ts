@@ -317,7 +317,7 @@ export class Thread {
 
   contextCreate(uid: number): number {
     this.ring.begin(OP.contextCreate, uid, 0);
-    const ctx = this.core.contextCreate(this.ctx, uid, uid, 0o022, 0, -1, 0);
+    const ctx = this.core.contextCreate(this.ctx, uid, uid, 0o022, 0, -1, 0, 0);
     // Other threads use it when this one has ended.
     if (ctx >= 0) this.core.contextKeep(ctx);
     return this.ring.end(ctx);

@@ -317,6 +317,21 @@ const OPERATIONS = Object.entries<(t: RandomCalls, say: Say) => void>({
     t.contexts.push(t.vfs.context({ uid: t.below(2) * 1000, gid: 0, groups }));
     if (t.contexts.length > CONTEXTS_MOST) t.take(t.contexts).close();
   },
+  newNamespace(t) {
+    if (t.vfs.mounts().length > MOUNTS_MOST) missing();
+    t.contexts.push(t.vfs.context({ mounts: "own" }));
+    if (t.contexts.length > CONTEXTS_MOST) t.take(t.contexts).close();
+  },
+  mountInContext(t, say) {
+    t.context.mount("none", say(t.path()), "tmpfs");
+  },
+  umountInContext(t, say) {
+    t.context.umount(say(t.path()), { detach: t.below(2) === 0 });
+  },
+  share(t, say) {
+    const propagation = (["shared", "slave", "private", "unbindable"] as const)[t.below(4)];
+    t.vfs.mount(null, say(t.path()), "none", { propagation });
+  },
   closeContext(t) {
     if (t.contexts.length === 0) missing();
     t.take(t.contexts).close();

@@ -6,6 +6,7 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  CLONE_NEWNS,
   F_GETLK,
   F_OFD_GETLK,
   F_OFD_SETLK,
@@ -206,6 +207,9 @@ function* contexts(
   yield ["umask", () => call("sysUmask", user, -1)];
   yield ["a context of a context", () => call("contextCreate", user, 0, 0, 0, 0, -1, 1)];
   yield ["chroot refused", () => call("sysChroot", user, AT_FDCWD, thread.path("/d"))];
+  const own = call("contextCreate", 0, 0, 0, 0o22, -1, -1, 0, CLONE_NEWNS);
+  yield ["a mount in its own namespace", () => call("sysMountNew", own, thread.path("/d/e"), 0, 0)];
+  yield ["its end", () => call("contextDestroy", own)];
   const confined = call("contextCreate", 0, 1000, 1000, 0o22, -1, 0, 1);
   yield ["a confined context", () => call("sysChdir", confined, AT_FDCWD, thread.path("/d/e"))];
   yield ["out of it", () => call("sysStat", confined, AT_FDCWD, thread.path("../../.."), 0)];

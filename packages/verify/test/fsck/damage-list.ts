@@ -346,10 +346,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   [
     "a driver's inode in the wrong chain",
     "inode-table",
-    (w) => {
-      const i = w.get(w.driverRoot + DENTRY.inode);
-      w.flip(i + INODE.ino64 + 4, 1 << 20);
-    },
+    (w) => w.flip(w.get(w.driverRoot + DENTRY.inode) + INODE.ino64 + 4, 1 << 20),
   ],
   // Contents.
   ["the number of pages", "pages", (w) => w.add(w.i("/dir/big") + INODE.pages, 1)],
@@ -400,7 +397,8 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a mount's master, which does not know it", "mount-master", (w) => w.set(w.mount + MOUNT.master, w.rootMount)],
   ["a slave of a mount that is not shared", "mount-group", (w) => w.set(w.rootMount + MOUNT.slaves, w.mount)],
   ["a next slave of no master", "mount-master", (w) => w.set(w.mount + MOUNT.slaveNext, w.rootMount)],
-  ["whether a mount may be bound", "mount", (w) => w.set(w.mount + MOUNT.unbindable, 2)],
+  ["the number of mounts of a namespace", "mount-namespace", (w) => w.add(w.rootMount + MOUNT.nrMounts, 1)],
+  ["a root of a namespace in the middle of another", "mount-namespace", (w) => w.set(w.mount + MOUNT.nrMounts, 1)],
   ["a mount not in the list", "mount-list", (w) => w.set(L.G_MOUNTS, w.get(w.mount + MOUNT.allNext))],
   ["a list of mounts that goes round", "mount-list", (w) => w.set(w.rootMount + MOUNT.allNext, w.mount)],
   ["the mount before a mount", "mount-list", (w) => w.set(w.rootMount + MOUNT.allPrev, 0)],
@@ -426,6 +424,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a context out of the table", "context-table", (w) => w.set(L.CTX_TABLE + (w.numbers.context & 1023) * 4, 0)],
   ["context 0 gone", "context-table", (w) => w.set(L.CTX_TABLE, 0)],
   ["a context's root", "context-place", (w) => w.add(w.context + CONTEXT.root, 4)],
+  ["a namespace that is none", "context-namespace", (w) => w.set(w.context + CONTEXT.mntNs, w.mount)],
   ["a context's mount", "context-place", (w) => w.set(w.context + CONTEXT.pwdMnt, 0)],
   ["a working directory that is a file", "context-place", (w) => w.set(w.context + CONTEXT.pwd, w.d("/dir/file"))],
   ["the number of groups", "groups", (w) => w.set(w.context + CONTEXT.ngroups, 2000)],

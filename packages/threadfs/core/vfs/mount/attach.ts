@@ -16,6 +16,7 @@ import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_NEXT_MNT_ID } from "../layout";
 import { COPY_PEER, COPY_SHARED_SLAVE, COPY_SLAVE, copied, copyList, dropCopies } from "./copy-tree";
+import { addPending, beginPending, countAttached, lengthOf } from "./mnt-ns";
 import {
   cannotMount,
   hashMount,
@@ -32,7 +33,7 @@ import { hasRoom, isBelow, listTree, propagation, setShared } from "./pnode";
 /** Entries of the undo log for the mount itself, for one that becomes shared, and for each copy with the mount that it goes below. */
 const ATTACH_ENTRIES: u32 = 60;
 const SHARED_ENTRIES: u32 = 2;
-const COPY_ENTRIES: u32 = 22;
+const COPY_ENTRIES: u32 = 23;
 
 /** The uppermost copies, linked by topNext; where each is to stand is in oldParent and oldPoint, with references. */
 let tops: Mount = changetype<Mount>(0);
@@ -50,11 +51,14 @@ export let left: Mount = changetype<Mount>(0);
 
 /**
  * Attaches the mounts of the list at `top` to (parent, d), and takes over a reference on each of these. `moving`: they stand somewhere else. On failure
- * everything is as it was, and `left` has what is to be put. Under the namespace lock.
+ * everything is as it was, and `left` has what is to be put. -ENOSPC: a tree of peer groups or a namespace has no room. Under the namespace lock.
  */
 export function attachTree(top: Mount, parent: Mount, d: Dentry, moving: bool): i32 {
   left = noMount();
-  let err = parent.group != 0 ? propagate(top, parent, d, moving) : 0;
+  propagation(parent);
+  for (let p = parent; p; p = changetype<Mount>(<usize>p.walkNext)) beginPending(p);
+  let err = moving || addPending(parent, lengthOf(top)) ? 0 : -ENOSPC;
+  if (err == 0 && parent.group != 0) err = propagate(top, parent, d, moving);
   if (err == 0) err = commit(top, parent, d, moving);
   for (let t = tops; t; t = changetype<Mount>(<usize>t.topNext)) {
     if (err != 0) {
@@ -87,11 +91,12 @@ function propagate(top: Mount, parent: Mount, d: Dentry, moving: bool): i32 {
     logInScratch(false);
   }
   for (let m = top; m; m = changetype<Mount>(<usize>m.copyNext)) m.origin = <u32>m.at;
+  const n = lengthOf(top);
   propagation(parent);
   for (let p = changetype<Mount>(<usize>parent.walkNext); p; p = changetype<Mount>(<usize>p.walkNext)) {
     // A copy that this call has made, of a mount of the same group.
     if (p.id > firstNew || !isBelow(d, p.root)) continue;
-    const err = copyTo(p, d, top, parent);
+    const err = addPending(p, n) ? copyTo(p, d, top, parent) : -ENOSPC;
     if (err != 0) return err;
   }
   return 0;
@@ -157,6 +162,7 @@ function commit(top: Mount, parent: Mount, d: Dentry, moving: bool): i32 {
     if (err != 0 && moving) hashMountAt(top, movedFrom, movedFromPoint);
   }
   if (err == 0) {
+    if (!moving) countAttached(parent, lengthOf(top));
     for (let t = tops; t; t = changetype<Mount>(<usize>t.topNext)) attachCopy(t, d);
     if (parent.group != 0) for (let m = top; m; m = changetype<Mount>(<usize>m.copyNext)) setShared(m);
   }
@@ -184,6 +190,7 @@ function attachCopy(t: Mount, d: Dentry): void {
   const over = topmost(t);
   if (above) unhashMount(above);
   hashMountAt(t, place, d);
+  countAttached(place, lengthOf(t));
   if (!above) return;
   mntget(over);
   dget(over.root);

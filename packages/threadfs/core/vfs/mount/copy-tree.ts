@@ -1,5 +1,5 @@
 /**
- * copy_tree(): copies of a mount and those below it, for a recursive bind and for what an attach propagates.
+ * copy_tree(): copies of a mount and those below it, for a recursive bind, for what an attach propagates, and for a namespace.
  *
  * The copies are attached to each other while the uppermost one stands nowhere yet; then that one is attached, in one transaction with the
  * uppermost ones of all other copies (attach.ts). So no other thread sees a part of them. If the thread dies before that, no way leads up from the
@@ -11,6 +11,7 @@
  */
 
 import { ENOENT, ENOSPC } from "../../../abi/errno";
+import { MS_UNBINDABLE } from "../../../abi/flags";
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { dget, dput } from "../dcache/dcache";
@@ -57,7 +58,7 @@ export function copyList(source: Mount, root: Dentry, from: Mount, kind: i32): i
       like = mountAt(like.copyNext);
       continue;
     }
-    const copy = newMount(m.sb, dget(last ? m.root : root), m.flags);
+    const copy = newMount(m.sb, dget(last ? m.root : root), m.flags & ~MS_UNBINDABLE);
     if (!copy) {
       dput(last ? m.root : root);
       return -ENOSPC;

@@ -15,6 +15,8 @@ import { logInScratch, set32 } from "../../mem/undo/log";
 import { Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS } from "../layout";
 import { happened } from "../recovery/outcome";
+import { Context } from "../task/cred";
+import { checkMnt } from "./mnt-ns";
 import { hashMountAt, lockNamespace, lookupMnt, Mount, noMount, unhashMount, unlockNamespace } from "./namespace";
 import { listTree, propagation } from "./pnode";
 import { detachOne, forgetDetached, putDetached } from "./umount";
@@ -176,14 +178,14 @@ function isBusyElsewhere(m: Mount): bool {
 
 /**
  * do_umount(): `m` with the caller's reference on it. -EBUSY: it is in use, or one that goes with it is, and not MNT_DETACH; -EINVAL: it is the root
- * or not attached. MNT_DETACH: `m` and all mounts on it leave the tree at once, and end with their last users. MNT_EXPIRE: -EAGAIN unless an
+ * or not attached in the namespace of `c`. MNT_DETACH: `m` and all mounts on it leave the tree at once, and end with their last users. MNT_EXPIRE: -EAGAIN unless an
  * earlier call has marked the mount and nothing has used it since.
  */
-export function umountTree(m: Mount, flags: u32): i32 {
+export function umountTree(c: Context, m: Mount, flags: u32): i32 {
   lockNamespace();
   let list = noMount();
   // Under the namespace lock no mount is attached or detached.
-  let err = m.parent == m ? -EINVAL : 0;
+  let err = m.parent == m || !checkMnt(c, m) ? -EINVAL : 0;
   if (err == 0) {
     const lazy = (flags & MNT_DETACH) != 0;
     if (lazy) listTree(m, changetype<Dentry>(0), false);

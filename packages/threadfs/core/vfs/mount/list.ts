@@ -4,7 +4,6 @@
  */
 
 import { EBADF, ENAMETOOLONG, ENOENT } from "../../../abi/errno";
-import { MS_UNBINDABLE } from "../../../abi/flags";
 import { IO_SIZE, PROPAGATION_MAX } from "../../../abi/limits";
 import * as shared from "../../../abi/memory";
 import * as SCRATCH from "../../../abi/scratch";
@@ -85,7 +84,7 @@ function record(c: Context, m: Mount, to: usize, room: u32): i32 {
   store<f64>(to, <f64>sb.dev, shared.MOUNTINFO_DEV);
   store<f64>(to, <f64>sb.maxBlocks, shared.MOUNTINFO_BLOCKS);
   store<f64>(to, <f64>(sb.maxSpace / INODE_SPACE), shared.MOUNTINFO_INODES);
-  store<u32>(to, m.flags | (m.unbindable ? MS_UNBINDABLE : 0), shared.MOUNTINFO_FLAGS);
+  store<u32>(to, m.flags, shared.MOUNTINFO_FLAGS);
   store<u32>(to, sb.readonly, shared.MOUNTINFO_READONLY);
   store<u32>(to, root, LENGTHS);
   store<u32>(to, point, LENGTHS + 4);

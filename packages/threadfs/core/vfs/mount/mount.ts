@@ -35,12 +35,13 @@ import { iput } from "../inode/iput";
 import { G_MOUNT_LOCK } from "../layout";
 import { happened } from "../recovery/outcome";
 import { retire } from "../recovery/reclaim";
-import { capable } from "../task/cred";
+import { Context, capable } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { attachTree, beginAttach, left, movedFrom, movedFromPoint, moveMount } from "./attach";
 import { beginOrigins, COPY_CLONE, copied, copyList, dropCopies } from "./copy-tree";
 import { umountTree } from "./do-umount";
+import { checkMnt } from "./mnt-ns";
 import {
   cannotMount,
   listAdd,
@@ -51,7 +52,6 @@ import {
   mntput,
   mntputNoExpire,
   newMount,
-  rootMount,
   unlockNamespace,
 } from "./namespace";
 import { changeType, hasRoom, listTree } from "./pnode";
@@ -171,7 +171,7 @@ function graftMount(m: Mount, root: Dentry, nd: Nameidata, how: i32): i32 {
   const onMnt = lockedMnt;
   const on = lockedOn;
   failed = changetype<Mount>(0);
-  const err = graftMountLocked(m, root, onMnt, on, how);
+  const err = graftMountLocked(nd.ctx, m, root, onMnt, on, how);
   const list = failed;
   unlockMount();
   if (err != 0) {
@@ -190,11 +190,11 @@ function graftMount(m: Mount, root: Dentry, nd: Nameidata, how: i32): i32 {
 let failed: Mount = changetype<Mount>(0);
 
 /** Whether a mount is detached is known only under the namespace lock: it looks so in the middle of a move. */
-function graftMountLocked(m: Mount, root: Dentry, onMnt: Mount, on: Dentry, how: i32): i32 {
+function graftMountLocked(c: Context, m: Mount, root: Dentry, onMnt: Mount, on: Dentry, how: i32): i32 {
   tracepoint(POINT.MOUNT_CHECK, on.at, 1);
   if (cannotMount(on)) return -ENOENT;
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
-  if ((how != GRAFT_NEW && isDetached(m)) || isDetached(onMnt)) return -EINVAL;
+  if ((how != GRAFT_NEW && !checkMnt(c, m)) || !checkMnt(c, onMnt)) return -EINVAL;
   let err = 0;
   if (how == GRAFT_MOVE) {
     err = moveMount(m, onMnt, on);
@@ -238,11 +238,6 @@ function bindLocked(source: Mount, root: Dentry, onMnt: Mount, on: Dentry, recur
   m.detachedNext = <u32>changetype<usize>(failed);
   failed = m;
   return err;
-}
-
-/** Whether a mount is attached nowhere (any more). Under the namespace lock. */
-export function isDetached(m: Mount): bool {
-  return m.parent == m && m != rootMount();
 }
 
 /**
@@ -338,7 +333,7 @@ export function doChangeType(nd: Nameidata, flags: u32): i32 {
   if (nd.dentry != nd.mnt.root) err = -EINVAL;
   else {
     lockNamespace();
-    err = isDetached(nd.mnt) ? -EINVAL : changeType(nd.mnt, flags);
+    err = checkMnt(nd.ctx, nd.mnt) ? changeType(nd.mnt, flags) : -EINVAL;
     happened(err);
     unlockNamespace();
   }
@@ -374,10 +369,10 @@ export function doUmount(nd: Nameidata, flags: u32): i32 {
   if (nd.dentry != m.root) err = -EINVAL;
   else if (flags & MNT_EXPIRE && (m == changetype<Mount>(<usize>nd.ctx.rootMnt_) || flags & (MNT_FORCE | MNT_DETACH)))
     err = -EINVAL;
-  else if (m == rootMount()) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
+  else if (m.nrMounts != 0) err = flags & MNT_DETACH ? -EINVAL : -EBUSY;
   else {
     // The walk holds one reference on the mount, which umountTree() allows for.
-    err = umountTree(m, flags);
+    err = umountTree(nd.ctx, m, flags);
   }
   dput(nd.dentry);
   mntputNoExpire(m);

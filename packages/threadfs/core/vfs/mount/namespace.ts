@@ -8,7 +8,7 @@
  *   64 count i32, in a cache line that no walk in rcu mode reads; of the root mount a total, whose parts are in the slots
  *   68 copy ptr (the last copy of it that a call has made, while the call lasts: copy-tree.ts)  72 id u64 (its number, never another's)
  *   80 group u64 (number of its peer group, 0: not shared)  88 peerNext ptr (ring of its peers)  92 master ptr  96 slaves ptr (its first slave)
- *   100 slaveNext ptr  104 unbindable u32 (pnode.ts)
+ *   100 slaveNext ptr (pnode.ts)  104 nrMounts u32 (of the root of a namespace: its mounts, this one counted; else 0: mnt-ns.ts)
  *   108 copyNext, 112 walkNext, 116 topNext, 120 origin ptr, 124 mark u32 (lists of the thread that has the namespace lock, without meaning when it is released)
  *
  * Guarantees
@@ -23,6 +23,7 @@
  */
 
 import { ENOENT } from "../../../abi/errno";
+import { MS_UNBINDABLE } from "../../../abi/flags";
 import * as POINT from "../../../abi/points";
 import { lock, mutexLock, mutexUnlock, unlock } from "../../mem/lock/lock";
 import { readSeqBegin, readSeqRetry, writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -88,7 +89,7 @@ export class Mount {
   master_: u32;
   slaves_: u32;
   slaveNext_: u32;
-  unbindable_: u32;
+  nrMounts_: u32;
   copyNext: u32;
   walkNext: u32;
   topNext: u32;
@@ -193,10 +194,16 @@ export class Mount {
     set32(changetype<usize>(this) + offsetof<Mount>("slaveNext_"), <u32>changetype<usize>(m));
   }
   get unbindable(): bool {
-    return this.unbindable_ != 0;
+    return (this.flags & MS_UNBINDABLE) != 0;
   }
   set unbindable(v: bool) {
-    set32(changetype<usize>(this) + offsetof<Mount>("unbindable_"), v ? 1 : 0);
+    if (v != this.unbindable) this.flags = this.flags ^ MS_UNBINDABLE;
+  }
+  get nrMounts(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Mount>("nrMounts_"));
+  }
+  set nrMounts(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Mount>("nrMounts_"), v);
   }
 }
 
@@ -330,7 +337,7 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
   m.master_ = 0;
   m.slaves_ = 0;
   m.slaveNext_ = 0;
-  m.unbindable_ = 0;
+  m.nrMounts_ = 0;
   m.copyNext = 0;
   atomic.add<u32>(sb.active, 1);
   atomic.add<u32>(G_NR_MOUNTS, 1);
@@ -340,6 +347,7 @@ export function newMount(sb: SuperBlock, root: Dentry, flags: u32): Mount {
 /** Makes the first mount the root of the tree. */
 export function setRootMount(m: Mount): void {
   atomic.store<u32>(G_ROOT_MNT, <u32>m.at);
+  m.nrMounts = 1;
   listAdd(m);
 }
 

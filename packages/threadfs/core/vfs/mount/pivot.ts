@@ -18,7 +18,8 @@ import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
-import { isDetached, lockedMnt, lockedOn, lockMount, unlockMount } from "./mount";
+import { checkMnt } from "./mnt-ns";
+import { lockedMnt, lockedOn, lockMount, unlockMount } from "./mount";
 import { cannotMount, hashMount, Mount, mntget, mntput, unhashMount } from "./namespace";
 
 const DIRECTORY: u32 = LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
@@ -48,7 +49,7 @@ function checkPivot(c: Context, newMnt: Mount, newRoot: Dentry, onMnt: Mount, on
   if (c.alive == 0) return -EBADF;
   const rootMnt = changetype<Mount>(<usize>c.rootMnt_);
   const root = changetype<Dentry>(<usize>c.root_);
-  if (isDetached(rootMnt) || isDetached(newMnt) || isDetached(onMnt)) return -EINVAL;
+  if (!checkMnt(c, rootMnt) || !checkMnt(c, newMnt) || !checkMnt(c, onMnt)) return -EINVAL;
   if (onMnt.group != 0 || newMnt.parent.group != 0 || rootMnt.parent.group != 0) return -EINVAL;
   if (newRoot.flags & D_UNHASHED && !newRoot.isRoot) return -ENOENT;
   if (newMnt == rootMnt || onMnt == rootMnt) return -EBUSY;

@@ -152,11 +152,16 @@ export function propagation(m: Mount): u32 {
   return n;
 }
 
-/** Whether the tree of groups that a mount is in has room for `more` mounts. Under the namespace lock. */
-export function hasRoom(m: Mount, more: u32): bool {
+/** A mount of the group from which the tree of groups that `m` is in receives; `m` if that receives from none. Under the namespace lock. */
+export function topMaster(m: Mount): Mount {
   let top = m;
   for (let left = WALK_MAX; top.master; top = top.master) if (left-- == 0) corrupt(m.at);
-  return propagation(top) + 1 + more <= <u32>PROPAGATION_MAX;
+  return top;
+}
+
+/** Whether the tree of groups that a mount is in has room for `more` mounts. Under the namespace lock. */
+export function hasRoom(m: Mount, more: u32): bool {
+  return propagation(topMaster(m)) + 1 + more <= <u32>PROPAGATION_MAX;
 }
 
 /**

@@ -16,9 +16,11 @@ import { CACHE_FILE, G_MOUNT_LOCK, G_MOUNT_SEQ } from "../layout";
 import { admitOthers, excludeOthers } from "../recovery/exclusion";
 import { firstObjectOf, nextObject } from "../recovery/objects";
 import { happened } from "../recovery/outcome";
+import { Context } from "../task/cred";
 import { pathPut } from "../walk/namei";
 import { Nameidata } from "../walk/nameidata";
-import { isDetached, MOUNT_FLAGS, mayMount } from "./mount";
+import { checkMnt } from "./mnt-ns";
+import { MOUNT_FLAGS, mayMount } from "./mount";
 import { Mount } from "./namespace";
 
 /** How long it waits for calls of other threads to end before it is busy. */
@@ -37,7 +39,7 @@ function hasWriters(m: Mount, all: bool): bool {
 }
 
 /** Changes the flags in `mask`, and without MS_BIND the file system. In one transaction. */
-function change(m: Mount, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
+function change(c: Context, m: Mount, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
   const sb = m.sb;
   const whole = (flags & MS_BIND) == 0;
   const limits = whole && (size >= 0 || inodes >= 0);
@@ -45,7 +47,7 @@ function change(m: Mount, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
   if (limits) lock(sb.quotaLock);
   lock(G_MOUNT_LOCK);
   // A mount moves in one transaction: under this lock it does not look detached meanwhile.
-  let err = isDetached(m) ? -EINVAL : 0;
+  let err = checkMnt(c, m) ? 0 : -EINVAL;
   if (err == 0 && limits) err = changeLimits(sb, size, inodes);
   if (err == 0) {
     // A walk in rcu mode that fails because of a flag is validated by the mount sequence.
@@ -60,9 +62,9 @@ function change(m: Mount, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
 }
 
 /** The same where a mount or a file system becomes read-only. -EBUSY: it has writers, or another thread stays in its call. */
-function changeReadonly(m: Mount, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
+function changeReadonly(c: Context, m: Mount, size: f64, inodes: f64, flags: u32, mask: u32): i32 {
   if (!excludeOthers(WRITERS_MS)) return -EBUSY;
-  const err = hasWriters(m, (flags & MS_BIND) == 0) ? -EBUSY : change(m, size, inodes, flags, mask);
+  const err = hasWriters(m, (flags & MS_BIND) == 0) ? -EBUSY : change(c, m, size, inodes, flags, mask);
   admitOthers();
   return err;
 }
@@ -78,7 +80,8 @@ export function doRemount(nd: Nameidata, size: f64, inodes: f64, flags: u32, mas
   const changed = mask & MOUNT_FLAGS;
   const readonly = (flags & changed & MS_RDONLY) != 0;
   if (nd.dentry != m.root) err = -EINVAL;
-  else err = readonly ? changeReadonly(m, size, inodes, flags, changed) : change(m, size, inodes, flags, changed);
+  else if (readonly) err = changeReadonly(nd.ctx, m, size, inodes, flags, changed);
+  else err = change(nd.ctx, m, size, inodes, flags, changed);
   happened(err);
   pathPut(nd);
   return err;

@@ -15,6 +15,7 @@ import { dDropLocked, dput } from "../dcache/dcache";
 import { D_MOUNTED, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, G_RENAME_LOCK } from "../layout";
+import { countDetached } from "./mnt-ns";
 import { lockNamespace, Mount, mntput, noMount, unhashMount, unlockNamespace } from "./namespace";
 import { forgetMount } from "./pnode";
 
@@ -26,6 +27,7 @@ export function detachOne(m: Mount, list: Mount): Mount {
   set32(m.at + offsetof<Mount>("oldParent"), m.parent_);
   set32(m.at + offsetof<Mount>("oldPoint"), m.mountpoint_);
   set32(m.at + offsetof<Mount>("detachedNext"), <u32>changetype<usize>(list));
+  countDetached(m);
   unhashMount(m);
   return m;
 }

@@ -70,9 +70,7 @@ import { BlockedLock, nextRequest } from "../locks/blocked";
 import { FileLock, FL_FLOCK, FL_OFDLCK, freeLocks, lockAt } from "../locks/file-lock";
 import { hasLocks, removeLocksOf } from "../locks/remove";
 import { Mount, rootMount } from "../mount/namespace";
-import { forgetMount } from "../mount/pnode";
 import { DRIVER_MOUNTED, SuperBlock, slotOf } from "../mount/super";
-import { detachTree } from "../mount/umount";
 import { notifyUnmount } from "../notify/fsnotify";
 import { countFile, forgetEnds, pipeFree, pipeOf } from "../pipe/pipe";
 import { wakeAllPipes } from "../pipe/wait";
@@ -91,6 +89,7 @@ import {
 } from "./objects";
 import { recountQuotas } from "./quotas";
 import { retire } from "./reclaim";
+import { detachPending } from "./recount-mounts";
 
 /** Recounts all references. Waits up to `waitMs` for the other threads to become quiescent. False: not done. */
 export function recountReferences(waitMs: f64): bool {
@@ -114,47 +113,6 @@ export function recountReferences(waitMs: f64): bool {
   atomic.sub<u32>(G_LEAKS, leaks);
   admitOthers();
   return true;
-}
-
-/**
- * Detaches the mounts below directories that a driver was removing when the thread died: storeCounts() unhashes these
- * directories; and the mounts that had no place yet, or no more, and are still in the list and in a group (mount/copy-tree.ts, mount/pnode.ts). The references that the mounts held are not put, because all are counted afterwards.
- */
-function detachPending(): void {
-  let n = objectsMax();
-  for (let m = pendingMount(); m; m = pendingMount()) {
-    if (n-- == 0) corrupt(m.at);
-    if (m.parent == m) forgetMount(m);
-    else detachTree(m, changetype<Mount>(0));
-  }
-}
-
-function pendingMount(): Mount {
-  let n = objectsMax();
-  for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
-    if (n-- == 0) corrupt(p);
-    const m = changetype<Mount>(<usize>p);
-    if (m == rootMount()) continue;
-    if (topOf(m) != rootMount() && m.nrChildren == 0) return m;
-    if (m.parent == m) continue;
-    let d = m.mountpoint;
-    for (let depth = objectsMax(); d.parent != d && !(d.flags & D_DRIVER_PENDING); depth--) {
-      if (depth == 0) corrupt(d.at);
-      d = d.parent;
-    }
-    if (d.flags & D_DRIVER_PENDING) return m;
-  }
-  return changetype<Mount>(0);
-}
-
-/** Where the way up from `m` leads. Copies stand on each other: the leaves go first. */
-function topOf(m: Mount): Mount {
-  let top = m;
-  for (let depth = objectsMax(); top.parent != top; depth--) {
-    if (depth == 0) corrupt(m.at);
-    top = top.parent;
-  }
-  return top;
 }
 
 // ------------------------------------------------------------------------------------------------- counting
@@ -193,6 +151,7 @@ function countContexts(): void {
     countDentryReference(c.root_);
     countMountReference(c.pwdMnt_);
     countDentryReference(c.pwd_);
+    countMountReference(c.mntNs);
     countDescriptors(c);
   }
 }
@@ -200,6 +159,7 @@ function countContexts(): void {
 function clearFsPaths(c: Context): void {
   lock(c.lock);
   for (let at = offsetof<Context>("rootMnt_"); at <= offsetof<Context>("pwd_"); at += 4) put32(c.at + at, 0);
+  c.mntNs = 0;
   unlock(c.lock);
 }
 

@@ -1,7 +1,15 @@
 /** Contexts: their creation and end, and changes of root and working directory. */
 
 import { EBADF, EINVAL, ENOSPC, EPERM } from "../../../abi/errno";
-import { CAP_SETGID, CAP_SETUID, CAP_SYS_CHROOT, CAPS_OF_MAKER, CAPS_OF_UID, MAY_EXEC } from "../../../abi/permissions";
+import {
+  CAP_SETGID,
+  CAP_SETUID,
+  CAP_SYS_ADMIN,
+  CAP_SYS_CHROOT,
+  CAPS_OF_MAKER,
+  CAPS_OF_UID,
+  MAY_EXEC,
+} from "../../../abi/permissions";
 import { corrupt } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
@@ -12,6 +20,8 @@ import { Dentry } from "../dcache/dentry";
 import { closed, File, fdClose, fdCloseOpening, fput, putUnusedFd } from "../file/file";
 import { MAX_CONTEXTS } from "../layout";
 import { wakeAllBlocked } from "../locks/file-lock";
+import { copiedPwdMnt, copiedRootMnt, copyMntNs, putMntNs } from "../mount/copy-mnt-ns";
+import { contextNamespace } from "../mount/mnt-ns";
 import { Mount, mntget, mntput } from "../mount/namespace";
 import { happened } from "../recovery/outcome";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
@@ -105,7 +115,7 @@ let making: Context | null = null;
 
 /**
  * Creates a context with root and working directory of another one, which ends with the calling thread. `n` < 0: the groups
- * of `from`. Returns its number, -EPERM, -ENOSPC, -EAGAIN (MAX_CONTEXTS) or -EBADF.
+ * of `from`. `ownMounts`: with a copy of its namespace of mounts, as unshare(2). Returns its number, -EPERM, -ENOSPC, -EAGAIN (MAX_CONTEXTS) or -EBADF.
  */
 export function doContextCreate(
   from: Context,
@@ -116,10 +126,11 @@ export function doContextCreate(
   n: i32,
   caps: i32,
   resolve: u32,
+  ownMounts: bool,
 ): f64 {
   const mask = capsOf(from, uid, caps);
   const otherGroups = n > 0 || (n == 0 && from.ngroups != 0);
-  if (!mayTake(from, uid, gid, otherGroups, mask)) return -EPERM;
+  if (!mayTake(from, uid, gid, otherGroups, mask) || (ownMounts && !capable(from, CAP_SYS_ADMIN))) return -EPERM;
   const c = newContext(tid);
   if (c == null) return <f64>newContextErr;
   making = c;
@@ -134,22 +145,63 @@ export function doContextCreate(
     contextAbandon();
     return -ENOSPC;
   }
-  lock(from.lock);
-  if (from.root_ == 0 || from.pwd_ == 0) {
-    // It has been closed since this call began.
-    unlock(from.lock);
+  const err = takePlaces(from, c, ownMounts);
+  if (err != 0) {
     contextAbandon();
-    return -EBADF;
+    return <f64>err;
   }
-  const rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
-  const root = dget(changetype<Dentry>(<usize>from.root_));
-  const pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));
-  const pwd = dget(changetype<Dentry>(<usize>from.pwd_));
-  unlock(from.lock);
-  setFsPath(c, rootMnt, root, true);
-  setFsPath(c, pwdMnt, pwd, false);
   making = null;
   return c.number;
+}
+
+/**
+ * Gives a new context root, working directory and namespace of mounts of another one; with `ownMounts` a copy of that namespace, and root and working directory in
+ * there. -EBADF: the other one has been closed since this call began; else as copyMntNs().
+ */
+function takePlaces(from: Context, c: Context, ownMounts: bool): i32 {
+  lock(from.lock);
+  if (from.root_ == 0 || from.pwd_ == 0) {
+    unlock(from.lock);
+    return -EBADF;
+  }
+  let rootMnt = mntget(changetype<Mount>(<usize>from.rootMnt_));
+  const root = dget(changetype<Dentry>(<usize>from.root_));
+  let pwdMnt = mntget(changetype<Mount>(<usize>from.pwdMnt_));
+  const pwd = dget(changetype<Dentry>(<usize>from.pwd_));
+  const ns = mntget(contextNamespace(from));
+  // In this section, so that a thread that closes `from` and then looks for other users of the namespace finds this one.
+  const shares = !ownMounts && from.mntNs != 0 && joinMntNs(c, ns);
+  unlock(from.lock);
+  let err = 0;
+  if (ownMounts) {
+    err = copyMntNs(c, ns, rootMnt, pwdMnt);
+    if (err == 0) {
+      mntput(rootMnt);
+      mntput(pwdMnt);
+      rootMnt = copiedRootMnt;
+      pwdMnt = copiedPwdMnt;
+    }
+  }
+  if (!shares) mntput(ns);
+  if (err != 0) {
+    dput(root);
+    mntput(rootMnt);
+    dput(pwd);
+    mntput(pwdMnt);
+    return err;
+  }
+  setFsPath(c, rootMnt, root, true);
+  setFsPath(c, pwdMnt, pwd, false);
+  return 0;
+}
+
+/** Gives a new context the namespace of its maker, with the caller's reference. False: it has been closed meanwhile. Under the maker's lock. */
+function joinMntNs(c: Context, ns: Mount): bool {
+  lock(c.lock);
+  const alive = c.alive != 0;
+  if (alive) c.mntNs = <u32>ns.at;
+  unlock(c.lock);
+  return alive;
 }
 
 /** Closes the context that this thread's call has begun to make, because the call fails or the thread leaves it. */
@@ -185,6 +237,7 @@ function closeRemoved(c: Context): void {
   wakeAllBlocked();
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), true);
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
+  putMntNs(c);
   putContext(c);
 }
 

@@ -10,6 +10,7 @@
  *   52  rcuNext 56 rcuTag   60 alive u32
  *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 recount u32 (recount.ts)
  *   84  umask u32   88 maker u32 (the thread that the context ends with, as in lock words; 0: none)
+ *   92  mntNs ptr (root of its namespace of mounts, with a reference; 0: the tree's: mount/copy-mnt-ns.ts)
  *       written by calls, on a cache line that no walk in rcu mode reads
  *   128 descriptor blocks: 64 x ptr to 256 x file ptr. They stay with the memory when the context ends, so that a call
  *       that is still in progress then writes into a descriptor block and nothing else
@@ -75,6 +76,7 @@ export class Context {
   recount: u32;
   umask_: u32;
   maker_: u32;
+  mntNs_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -134,6 +136,12 @@ export class Context {
   }
   set maker(v: u32) {
     atomic.store<u32>(changetype<usize>(this), v, offsetof<Context>("maker_"));
+  }
+  get mntNs(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<Context>("mntNs_"));
+  }
+  set mntNs(v: u32) {
+    put32(changetype<usize>(this) + offsetof<Context>("mntNs_"), v);
   }
 }
 

@@ -171,6 +171,43 @@ def pivot(root, new, put):
     error = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if error != 0: raise OSError(error, "")
 
+CLONE_NEWNS = 0x20000
+# Of each namespace of mounts of a program, the first one's own: descriptors of it and of the working directory in it, None if it has ended; and which is the present one.
+spaces = []
+space = 0
+
+def present():
+    return os.open("/proc/self/ns/mnt", os.O_RDONLY), os.open(".", os.O_PATH)
+
+def unshare():
+    "A copy of the present namespace, in which the program goes on."
+    global space
+    if not spaces: spaces.append(present())
+    checked(libc.unshare(CLONE_NEWNS))
+    spaces.append(present())
+    space = len(spaces) - 1
+
+def enter(n):
+    global space
+    if n == space: return
+    checked(libc.setns(spaces[n][0], CLONE_NEWNS))
+    os.fchdir(spaces[n][1])
+    space = n
+
+def end_space(n):
+    for open_fd in spaces[n]: os.close(open_fd)
+    spaces[n] = None
+
+def all_mounts():
+    "Of each namespace."
+    at = space
+    found = []
+    for n in [n for n, open_fds in enumerate(spaces) if open_fds] or [at]:
+        enter(n)
+        found.append(mounts())
+    enter(at)
+    return found
+
 def fresh():
     "A file system of its own as the working directory."
     mount("none", ".", 0, b"mode=755")
@@ -217,6 +254,10 @@ CALLS = {
     "fresh": fresh,
     "mnt": mount,
     "pivot": pivot,
+    "unshare": unshare,
+    "enter": enter,
+    "endspace": end_space,
+    "allmounts": all_mounts,
     "umount2": lambda path, flags: checked(libc.umount2(raw(path), flags)),
     "mounts": mounts,
     "touched": touched,
@@ -301,6 +342,9 @@ for n, program in enumerate(json.load(sys.stdin)):
     results.append([run(step) for step in program])
     os.umask(0o022)
     become(0)
+    enter(0)
+    for n in [n for n, open_fds in enumerate(spaces) if open_fds]: end_space(n)
+    spaces.clear()
     os.chdir(top)
     for open_fd in fds:
         if open_fd >= 0: os.close(open_fd)

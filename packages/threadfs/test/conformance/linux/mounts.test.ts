@@ -175,29 +175,68 @@ compare("pivot_root", 30, (seed) => {
 /** Places that are mount points now and then, in all mounts of the tree. */
 const PLACES = ["a", "a", "b", "b", "a/c", "b/c", "a/c/d", "."];
 
-compare("peer groups, slaves and what is propagated", 20, (seed) => {
-  const below = randomBelow(seed);
+/** A step that changes which mounts share, or mounts, moves or unmounts in them. */
+function randomShare(below: Random): Step {
   const one = <T>(list: readonly T[]): T => list[below(list.length)] as T;
   const place = () => one(PLACES);
   const dir = () => one(PLACES.slice(0, -1));
   const type = () => one([MS_SHARED, MS_SHARED, MS_SHARED, MS_SLAVE, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE]);
+  return one<() => Step>([
+    () => ["mnt", "none", place(), type() | one([0, 0, MS_REC])],
+    () => ["mnt", "none", place(), MS_SHARED | one([0, MS_REC])],
+    () => ["mnt", one(["one", "two", "three"]), place(), 0],
+    () => ["mnt", one(["one", "two", "three"]), place(), 0],
+    () => ["mkdir", null, one(["a/c", "b/c", "a/c/d", "b/c/d"])],
+    () => ["mnt", dir(), dir(), MS_BIND | one([0, 0, 0, MS_REC])],
+    () => ["mnt", dir(), dir(), MS_BIND],
+    () => ["mnt", dir(), dir(), MS_MOVE],
+    () => ["umount2", dir(), one([0, 0, MNT_DETACH])],
+    () => ["umount2", dir(), one([0, 0, MNT_DETACH])],
+    () => ["umount2", dir(), one([0, MNT_EXPIRE])],
+    () => ["pivot", one(["a", "b"]), one(["/c", "/c/d"]), one(["/c", "/c/d", "/"])],
+  ])();
+}
+
+compare("peer groups, slaves and what is propagated", 20, (seed) => {
+  const below = randomBelow(seed);
   const steps = [...TREE];
+  for (let n = 0; n < 40; n++) steps.push(randomShare(below), ["mounts"]);
+  return steps;
+});
+
+/** Namespaces that live at a time, the first one's included. */
+const SPACES = 3;
+
+compare("namespaces of mounts, and what is propagated between them", 20, (seed) => {
+  const below = randomBelow(seed);
+  const steps: Step[] = [...TREE, ["mnt", "none", ".", MS_SHARED]];
+  const others: number[] = [];
+  let made = 1;
+  let present = 0;
+  const enter = (n: number) => {
+    steps.push(["enter", n]);
+    present = n;
+  };
   for (let n = 0; n < 40; n++) {
-    const step = one<() => Step>([
-      () => ["mnt", "none", place(), type() | one([0, 0, MS_REC])],
-      () => ["mnt", "none", place(), MS_SHARED | one([0, MS_REC])],
-      () => ["mnt", one(["one", "two", "three"]), place(), 0],
-      () => ["mnt", one(["one", "two", "three"]), place(), 0],
-      () => ["mkdir", null, one(["a/c", "b/c", "a/c/d", "b/c/d"])],
-      () => ["mnt", dir(), dir(), MS_BIND | one([0, 0, 0, MS_REC])],
-      () => ["mnt", dir(), dir(), MS_BIND],
-      () => ["mnt", dir(), dir(), MS_MOVE],
-      () => ["umount2", dir(), one([0, 0, MNT_DETACH])],
-      () => ["umount2", dir(), one([0, 0, MNT_DETACH])],
-      () => ["umount2", dir(), one([0, MNT_EXPIRE])],
-      () => ["pivot", one(["a", "b"]), one(["/c", "/c/d"]), one(["/c", "/c/d", "/"])],
-    ])();
-    steps.push(step, ["mounts"]);
+    const what = below(8);
+    if (what === 0 && others.length < SPACES - 1) {
+      // A copy of the first one.
+      enter(0);
+      steps.push(["unshare"]);
+      present = made++;
+      others.push(present);
+    } else if (what === 1) enter([0, ...others][below(others.length + 1)] ?? 0);
+    else if (what === 2 && others.length > 1 && below(3) === 0) {
+      const [ended = 0] = others.splice(below(others.length), 1);
+      if (ended === present) enter(0);
+      steps.push(["endspace", ended]);
+    } else {
+      const step = randomShare(below);
+      // The library makes contexts with the handle of the first one alone.
+      if (step[0] === "pivot" && present !== 0) enter(0);
+      steps.push(step);
+    }
+    steps.push(["allmounts"]);
   }
   return steps;
 });

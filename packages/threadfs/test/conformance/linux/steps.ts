@@ -98,7 +98,7 @@ const PROPAGATION: readonly (readonly [MountPropagation, number])[] = [
 ];
 
 /** mount(2) by its flags. In Linux a bind mount has those of its source, and a remount sets all. */
-function mountBy(vfs: Vfs, source: string | null, path: string, flags: number): void {
+function mountBy(vfs: Vfs | Context, source: string | null, path: string, flags: number): void {
   if (flags & MS_MOVE) {
     vfs.mount(source, path, "none", { move: true });
     return;
@@ -169,12 +169,17 @@ class Tree {
   #followed: Followed | undefined;
   /** Who makes the calls of `linux`. */
   #user: Vfs | Context;
+  /** One of each namespace of mounts, null if that has ended; and the present one, whose calls mount and unmount. */
+  readonly #spaces: (Vfs | Context | null)[];
+  #space: Vfs | Context;
 
   constructor(
     readonly vfs: Vfs,
     readonly form: Form,
   ) {
     this.#user = vfs;
+    this.#space = vfs;
+    this.#spaces = [vfs];
   }
 
   /** Calls of a closed descriptor take one that is not open. */
@@ -305,7 +310,7 @@ class Tree {
       this.vfs.fs.closeSync(this.fd(n));
       delete this.#fds[n];
     },
-    mkdir: (dir: Arg, path: string) => void this.#fs(dir).mkdirSync(path, 0o755),
+    mkdir: (dir: Arg, path: string) => void (dir === null ? this.#space.fs : this.#fs(dir)).mkdirSync(path, 0o755),
     symlink: (target: string, dir: Arg, path: string) => this.#fs(dir).symlinkSync(target, path),
     unlink: (dir: Arg, path: string) => this.#fs(dir).unlinkSync(path),
     rmdir: (dir: Arg, path: string) => this.#fs(dir).rmdirSync(path),
@@ -333,7 +338,7 @@ class Tree {
       this.vfs.chdir("/w");
       this.vfs.fs.chmodSync(".", 0o755);
     },
-    mnt: (source: string | null, path: string, flags: number) => mountBy(this.vfs, source, path, flags),
+    mnt: (source: string | null, path: string, flags: number) => mountBy(this.#space, source, path, flags),
     pivot: (root: string, to: string, put: string) => {
       const context = this.vfs.context({ root });
       try {
@@ -342,8 +347,20 @@ class Tree {
         context.close();
       }
     },
+    unshare: () => {
+      this.#space = this.vfs.context({ mounts: "own" });
+      this.#spaces.push(this.#space);
+    },
+    enter: (n: number) => {
+      this.#space = this.#spaces[n] ?? this.vfs;
+    },
+    endspace: (n: number) => {
+      (this.#spaces[n] as Context).close();
+      this.#spaces[n] = null;
+    },
+    allmounts: () => this.#spaces.flatMap((of) => (of === null ? [] : [mountsOf(of.mountinfo())])),
     umount2: (path: string, flags: number) =>
-      this.vfs.umount(path, {
+      this.#space.umount(path, {
         ...{ force: (flags & MNT_FORCE) !== 0, detach: (flags & MNT_DETACH) !== 0 },
         ...{ expire: (flags & MNT_EXPIRE) !== 0, nofollow: (flags & UMOUNT_NOFOLLOW) !== 0 },
       }),

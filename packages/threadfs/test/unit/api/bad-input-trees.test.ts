@@ -418,7 +418,7 @@ describe("the core's calls: flags and lengths", () => {
     assert.equal(core.sysMknod(ctx, -100, path("/p"), 0o040644, 0), -ERRNO.EPERM);
     for (const type of [0o120000, 0o030000]) assert.equal(core.sysMknod(ctx, -100, path("/p"), type, 0), -ERRNO.EINVAL);
     assert.equal(core.sysOpen(ctx, -100, path("/f"), 0o20000000, 0), -ERRNO.EINVAL);
-    assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0), -ERRNO.EINVAL);
+    assert.equal(core.contextCreate(ctx, 0, 0, 0, 100_000, -1, 0, 0), -ERRNO.EINVAL);
     assert.equal(core.sysSetacl(ctx, -100, path("/f"), 100_000, 0), -ERRNO.ERANGE);
     assert.equal(core.sysSetacl(ctx, -100, path("/f"), 1, 0), -ERRNO.EINVAL);
     for (const length of [-1, -(2 ** 31)]) assert.equal(core.sysStat(ctx, -100, length, 0), -ERRNO.ENOENT);

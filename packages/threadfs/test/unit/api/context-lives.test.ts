@@ -282,7 +282,7 @@ test("a context is listed with its user and group from the first moment on", () 
   };
   const making = attach(memory, core, { access: () => void list() }, { init: { seed: 1 } });
   listing = attach(memory, core);
-  const number = making.exports.contextCreate(0, 1000, 2000, OF_MAKER, OF_MAKER, 0, 0);
+  const number = making.exports.contextCreate(0, 1000, 2000, OF_MAKER, OF_MAKER, 0, 0, 0);
   assert.ok(number > 0, `${number}`);
   list();
   assert.deepEqual(
@@ -310,7 +310,7 @@ test("a context whose maker has trapped before it had a root goes with the next 
   const survivor = attach(memory, core);
   const other = attach(memory, core);
   making = true;
-  assert.throws(() => maker.exports.contextCreate(0, 1000, 2000, OF_MAKER, OF_MAKER, 0, 0), trap);
+  assert.throws(() => maker.exports.contextCreate(0, 1000, 2000, OF_MAKER, OF_MAKER, 0, 0, 0), trap);
   making = false;
   survivor.exports.threadRecover(maker.slot, 1);
   const left = contexts().map((at) => words[(at + CONTEXT.root) / 4]);

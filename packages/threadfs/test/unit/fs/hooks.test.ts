@@ -341,7 +341,7 @@ test("the core refuses calls from inside a hook itself, and the call that called
     () => core.sysOpen(ctx, AT_FDCWD, 4, 0, 0),
     () => core.sysUmask(ctx, 0),
     () => core.sysClose(ctx, 3),
-    () => core.contextCreate(ctx, 0, 0, 0, 0, 0, 0),
+    () => core.contextCreate(ctx, 0, 0, 0, 0, 0, 0, 0),
     () => core.threadDetach(),
     () => core.threadRecover(0, 0),
   ];

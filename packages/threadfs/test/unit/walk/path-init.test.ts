@@ -391,7 +391,7 @@ test("a context that is closed at any moment of a walk in ref mode ends it with 
   walker.exports.walkMode(MODE_REF);
   const results = new Set<number>();
   for (moment = 0; access >= moment; moment++) {
-    context = closer.exports.contextCreate(0, 0, 0, OF_MAKER, OF_MAKER, CAPS_OF_MAKER, 0);
+    context = closer.exports.contextCreate(0, 0, 0, OF_MAKER, OF_MAKER, CAPS_OF_MAKER, 0, 0);
     access = 0;
     results.add(walker.exports.sysStat(context, AT_FDCWD, walker.path("/d"), 0));
     closer.exports.contextClose(0, context);

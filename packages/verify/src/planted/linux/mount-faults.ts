@@ -3,6 +3,7 @@ import { death, pair, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const flags = (pattern: string): Step => tests("vfs/mount/mount-flags", pattern);
+const namespaces = (pattern: string): Step => tests("vfs/mount/mnt-ns", pattern);
 const shares = (pattern: string): Step => tests("vfs/mount/propagation", pattern);
 
 export const MOUNTS: Mutant[] = [
@@ -86,8 +87,8 @@ export const MOUNTS: Mutant[] = [
     name: "the copies of an unfinished recursive bind stay",
     edits: [
       {
-        file: "vfs/recovery/recount.ts",
-        from: "    if (topOf(m) != rootMount() && m.nrChildren == 0) return m;\n",
+        file: "vfs/recovery/recount-mounts.ts",
+        from: "    if (!namespaceOf(m) && m.nrChildren == 0) return m;\n",
         to: "",
       },
     ],
@@ -135,9 +136,9 @@ export const MOUNTS: Mutant[] = [
     name: "a mount that a dead thread has detached stays in its group",
     edits: [
       {
-        file: "vfs/recovery/recount.ts",
-        from: "    if (m == rootMount()) continue;\n",
-        to: "    if (m == rootMount() || m.parent == m) continue;\n",
+        file: "vfs/recovery/recount-mounts.ts",
+        from: "    if (m.nrMounts != 0) continue;\n",
+        to: "    if (m.nrMounts != 0 || m.parent == m) continue;\n",
       },
     ],
     caughtBy: [shares("attaches many copies"), death("shared umount: sysUmount(path=/m/d flags=0)")],
@@ -168,6 +169,56 @@ export const MOUNTS: Mutant[] = [
     name: "the slaves of a mount that leaves its group receive no more",
     edits: [{ file: "vfs/mount/pnode.ts", from: "    if (heir) addSlave(s, heir);\n    else {\n", to: "    {\n" }],
     caughtBy: [shares("hands its slaves on")],
+  },
+  {
+    name: "the working directory of a context with its own mounts stays in its maker's",
+    edits: [
+      { file: "vfs/task/context.ts", from: "      pwdMnt = copiedPwdMnt;\n", to: "      pwdMnt = mntget(pwdMnt);\n" },
+    ],
+    caughtBy: [namespaces("not seen in the other")],
+  },
+  {
+    name: "a namespace ends while another context has it",
+    edits: [
+      {
+        file: "vfs/mount/copy-mnt-ns.ts",
+        from: "  const ends = ns.nrMounts != 0 && !isUsed(ns);\n",
+        to: "  const ends = ns.nrMounts != 0;\n",
+      },
+    ],
+    caughtBy: [namespaces("share its namespace"), pair("namespaces@destroy: contextDestroy(ctx=2) || statOwn")],
+  },
+  {
+    name: "a context that is made from one that closes joins its namespace too late",
+    edits: [
+      {
+        file: "vfs/task/context.ts",
+        from: "  const shares = !ownMounts && from.mntNs != 0 && joinMntNs(c, ns);\n  unlock(from.lock);\n",
+        to: "  const inherits = !ownMounts && from.mntNs != 0;\n  unlock(from.lock);\n  const shares = inherits && joinMntNs(c, ns);\n",
+      },
+    ],
+    caughtBy: [pair("namespaces@create: contextCreate(uid=0 gid=0 ctx=2) || destroy: contextDestroy(ctx=1)")],
+  },
+  {
+    name: "what is mounted in a namespace that has ended stays",
+    edits: [
+      {
+        file: "vfs/mount/mnt-ns.ts",
+        from: "  const ns = namespaceOf(m);\n  return ns ? ns == contextNamespace(c) : false;\n",
+        to: "  return topOf(m) != rootMount() || c.mntNs == 0;\n",
+      },
+    ],
+    caughtBy: [namespaces("comes too late")],
+  },
+  {
+    name: "copies that one namespace gets are counted one by one against its limit",
+    edits: [{ file: "vfs/mount/mnt-ns.ts", from: "  top.mark += n;\n", to: "  top.mark = n;\n" }],
+    caughtBy: [namespaces("find no room in another")],
+  },
+  {
+    name: "a mount that is detached still counts against the limit of its namespace",
+    edits: [{ file: "vfs/mount/umount.ts", from: "  countDetached(m);\n", to: "" }],
+    caughtBy: [namespaces("not seen in the other"), death("mounts umount: sysUmount(path=/m")],
   },
   {
     name: "a mount that covers one that goes is left on it",

@@ -98,4 +98,32 @@ const SHARED: Record<string, Entry[]> = {
   list: [list],
 };
 
-export const MOUNTED = { flagged: FLAGGED, pivots: PIVOTED, shared: SHARED };
+const inOwn = <C extends ProgramCall>(call: C): C => ({ ...call, ctx: 1 });
+const destroy = (ctx: number): ProgramCall => ({ call: "contextDestroy", ctx });
+
+/** Two namespaces, of context 0 and of contexts 1 and 2. */
+const NAMESPACES: Record<string, Entry[]> = {
+  mount: [mount("/m/e"), mount("/p/n"), mount("/p"), bind("/p", "/m/e")],
+  mountOwn: [inOwn(mount("/m/e")), inOwn(mount("/m/d")), inOwn(bind("/p", "/m/e")), inOwn(mount("/m"))],
+  umount: [umount("/m/d"), umount("/p"), umount("/m", MNT_DETACH)],
+  umountOwn: [
+    inOwn(umount("/m/d")),
+    inOwn(umount("/p/n")),
+    inOwn(umount("/m", MNT_DETACH)),
+    inOwn(umount("/p", MNT_DETACH)),
+  ],
+  share: [propagate("/m", "private"), inOwn(propagate("/m", "slave")), inOwn(propagate("/p", "shared", true))],
+  stat: [stat("/m/d/g"), stat("/p/n"), stat("/m/e")],
+  statOwn: [inOwn(stat("/m/d/g")), inOwn(stat("/p/n/..")), inOwn(stat("n/../f")), inOwn(stat("/m/e"))],
+  openOwn: [inOwn(open("/m/d/g", O_RDWR)), inOwn(mkdir("/p/n/x"))],
+  list: [list, inOwn(list)],
+  /** A copy of each namespace, and a context that shares one. */
+  create: [
+    { call: "contextCreate", uid: 0, gid: 0, mounts: "own" },
+    inOwn({ call: "contextCreate", uid: 0, gid: 0, mounts: "own" }),
+    { call: "contextCreate", uid: 0, gid: 0, ctx: 2 },
+  ],
+  destroy: [[destroy(1), destroy(2)], destroy(2)],
+};
+
+export const MOUNTED = { flagged: FLAGGED, pivots: PIVOTED, shared: SHARED, namespaces: NAMESPACES };
