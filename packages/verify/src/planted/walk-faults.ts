@@ -322,7 +322,7 @@ export const WALK: Mutant[] = [
         to: "      p = d.next;\n      continue;",
       },
     ],
-    caughtBy: [meanwhile("small stat: sysStat(path=/l/f", "unlink: sysUnlink(path=/d/f")],
+    caughtBy: [meanwhile("small chmod: sysChmod(path=/d mode", "rename: sysRename(path=/d path2=/o/d")],
   },
   {
     name: "the recount keeps an entry that a driver may have changed",

@@ -42,7 +42,7 @@ export const CONTENTS: Mutant[] = [
         to: "  return fits",
       },
     ],
-    caughtBy: [pair("pages@truncate || sysReadFile(path=/g")],
+    caughtBy: [pair("pages@truncate || sysReadFile(path=/f")],
   },
   {
     name: "a call for a whole file says that it has happened when it has opened it",
