@@ -247,6 +247,11 @@ const LISTINGS: Mutant[] = [
     edits: [
       {
         file: `${NODE_FS}/paths/realpath.ts`,
+        from: "import { AT_SYMLINK_NOFOLLOW }",
+        to: "import { AT_FDCWD, AT_SYMLINK_NOFOLLOW }",
+      },
+      {
+        file: `${NODE_FS}/paths/realpath.ts`,
         from: '    const target = resolvePath(base.slice(0, base.lastIndexOf("/")), readLink(calls, base));\n    path = resolvePath(target, path.slice(end + 1));',
         to: '    const length = calls.tryPutPath(base);\n    const got = calls.check(calls.core.sysRealpath(calls.ctx, AT_FDCWD, length), "stat", base);\n    const target = nameOf(calls.attachment.io.subarray(0, got), "utf8") as string;\n    path = resolvePath(target, path.slice(end + 1));',
       },

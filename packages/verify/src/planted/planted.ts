@@ -106,6 +106,12 @@ async function plant({ name, known, edits, caughtBy }: Mutant, place: ProjectCop
   return { name, known, caught: null, tried };
 }
 
+/** The result of a fault that cannot be planted: the sources have changed under its edits. */
+function notBuilt({ name, known }: Mutant, error: unknown): Result {
+  const said = error instanceof Error ? error.message : String(error);
+  return { name, known, caught: null, tried: [{ command: "the build with this fault", seconds: 0, said }] };
+}
+
 export interface PlantedOptions extends RunInput {
   /** Faults whose name contains it. */
   only?: string | undefined;
@@ -146,7 +152,7 @@ export async function run(options: PlantedOptions): Promise<Outcome & { results:
         const mutant = left.shift();
         if (mutant === undefined) break;
         for (const { edits } of left.slice(0, BUILD_AHEAD)) buildAhead(edits);
-        const result = await plant(mutant, place, sound);
+        const result = await plant(mutant, place, sound).catch((error) => notBuilt(mutant, error));
         results.set(result.name, result);
         onResult?.(result);
         const { name, caught } = result;
