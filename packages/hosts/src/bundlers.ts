@@ -1,12 +1,12 @@
 /** The bundlers: each bundles the programs, for Node and for a page, with each entry of the library; the result runs there. */
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ISOLATION, servePage, type TestBrowser } from "./browser.js";
 import type { Case } from "./cases.js";
 import { withServer } from "./example.js";
 import { moduleFile, versionOf } from "./install.js";
-import { ENTRIES, type Entry, type Project } from "./project.js";
+import { ENTRIES, type Entry, MODULE, type Project } from "./project.js";
 import { run, runProgram } from "./run.js";
 
 type Target = "node" | "page";
@@ -158,12 +158,14 @@ async function bundleAndRun(bundler: Bundler, project: Project, entry: Entry, ta
   const folder = project.programs(name, entry);
   const out = join(folder, "out");
   mkdirSync(out);
+  if (entry === MODULE) copyFileSync(join(folder, "page-module.js"), join(folder, "page.js"));
   const [main, worker] = FILES[target];
   const files = [`${main}.js`, `${worker}.js`] as const;
   await bundler.bundle({ folder, out, target, files });
-  if (bundler.copiesCore && entry === "threadfs") {
-    copyFileSync(join(project.dir, "node_modules", "threadfs", "dist", "core.wasm"), join(out, "core.wasm"));
-  }
+  const core = join(project.dir, "node_modules", "threadfs", "dist", "core.wasm");
+  if (bundler.copiesCore && entry === "threadfs") copyFileSync(core, join(out, "core.wasm"));
+  // Where the program fetches it.
+  if (entry === MODULE) cpSync(core, join(out, "threadfs", "dist", "core.wasm"));
   if (target === "node") return runProgram(process.execPath, [join(out, files[0])], { cwd: out });
   // Vite writes a page of its own, the others bundle the script of this one.
   if (bundler !== vite) copyFileSync(join(folder, "index.html"), join(out, "index.html"));
@@ -184,6 +186,11 @@ async function openOnDevServer(project: Project, entry: Entry, browser: TestBrow
   }
 }
 
+/** A page fetches and compiles the core itself where its entry does not bring it. */
+function entriesOf(target: Target): readonly Entry[] {
+  return target === "page" ? [...ENTRIES, MODULE] : ENTRIES;
+}
+
 /** The cases of all bundlers. */
 export function bundlerCases(project: Project, browser: TestBrowser): Case[] {
   const version = (name: string) => versionOf(name);
@@ -193,7 +200,7 @@ export function bundlerCases(project: Project, browser: TestBrowser): Case[] {
   }));
   const bundled = BUNDLERS.flatMap((bundler) =>
     bundler.targets.flatMap((target) =>
-      ENTRIES.map((entry) => ({
+      entriesOf(target).map((entry) => ({
         name: `${bundler.name} ${version(bundler.package)}, ${target}, ${entry}`,
         run: () => bundleAndRun(bundler, project, entry, target, browser),
       })),

@@ -9,9 +9,11 @@ const LIBRARY = join(HERE, "..", "threadfs");
 const PROGRAMS = join(HERE, "dist", "programs");
 const SOURCES = join(HERE, "src", "programs");
 
-/** The two entries of the library. */
+/** The entries of the library that bring the core. */
 export const ENTRIES = ["threadfs", "threadfs/inline"] as const;
-export type Entry = (typeof ENTRIES)[number];
+/** The one that takes a compiled core. */
+export const MODULE = "threadfs/module";
+export type Entry = (typeof ENTRIES)[number] | typeof MODULE;
 
 /** A project: a folder with node_modules/threadfs. */
 export class Project {
