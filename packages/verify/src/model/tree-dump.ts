@@ -4,12 +4,13 @@
  *
  *   contexts   how many there are
  *   places     of each context: its working directory, its mounts, the files of its descriptors, the positions in regular files
- *   locks      of each context and descriptor of a regular file: the lock on a range, and whether a flock, is in its way
+ *   locks      of each context and descriptor of a regular file: the locks on ranges, and whether a flock, are in its way
  *   layers     the tree as it is seen; then, as long as there are mounts, once more without the uppermost ones
  *
  * Reading unmounts everything for good: it is the last use of a tree.
  */
 import {
+  F_UNLCK,
   F_WRLCK,
   LOCK_EX,
   LOCK_NB,
@@ -57,11 +58,13 @@ export interface TreeDump {
   layers: Layer[];
 }
 
-/** What a descriptor finds when it asks for locks of the whole file. */
+/** What a descriptor finds when it asks for locks of the whole file: those on ranges, and whether a flock is in its way. */
 interface LockProbe {
-  range: { lock: number[] } | string;
+  ranges: (number[] | string)[];
   flock: number | string;
 }
+/** Most locks on ranges that a probe finds. */
+const RANGES_MAX = 8;
 
 /** Makes one call. @returns its result, or an error */
 export function* ask<K extends CallName>(call: CallOf<K>): Calls<ResultOf<K> | string> {
@@ -107,9 +110,32 @@ export function* dumpCalls(contexts: number): Calls<TreeDump> {
 
 /** The probe of a flock changes it, in the same way on every tree. */
 function* probeLocks(ctx: number, fd: number): Calls<LockProbe> {
-  const range = yield* ask({ call: "getLock", ctx, fd, type: F_WRLCK, start: 0, len: 0, ofd: true });
+  const ranges: LockProbe["ranges"] = [];
+  yield* probeRange(ctx, fd, [0, 0], ranges);
   const flock = yield* ask({ call: "sysFlock", ctx, fd, op: LOCK_EX | LOCK_NB });
-  return { range, flock };
+  return { ranges, flock };
+}
+
+/** Collects the locks in the way of a range. A call tells one of them; the others are in front of it or behind it. */
+function* probeRange(
+  ctx: number,
+  fd: number,
+  [start, len]: readonly [start: number, len: number],
+  found: LockProbe["ranges"],
+): Calls<void> {
+  if (found.length === RANGES_MAX) return;
+  const answer = yield* ask({ call: "getLock", ctx, fd, type: F_WRLCK, start, len, ofd: true });
+  if (isError(answer)) {
+    found.push(answer);
+    return;
+  }
+  const [type, from = 0, length = 0] = answer.lock;
+  if (type === F_UNLCK) return;
+  found.push(answer.lock);
+  if (from > start) yield* probeRange(ctx, fd, [start, from - start], found);
+  const end = from + length;
+  if (length === 0 || (len !== 0 && end >= start + len)) return;
+  yield* probeRange(ctx, fd, [end, len === 0 ? 0 : start + len - end], found);
 }
 
 function* countContexts(): Calls<number> {
