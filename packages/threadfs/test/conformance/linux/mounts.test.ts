@@ -86,7 +86,7 @@ function randomStep(below: Random, opened: number): Step {
   ])();
 }
 
-compare("mounts, their flags and their list", 30, (seed) => {
+compare("mounts, their flags and their list", 20, (seed) => {
   const below = randomBelow(seed);
   const steps = [...TREE];
   let opened = FILES.length;
@@ -151,7 +151,7 @@ compare("mounts that expire", EXPIRIES.length, (seed) => [
   ...(EXPIRIES[(seed - 1) % EXPIRIES.length] ?? []).flatMap((step): Step[] => [step, ["mounts"]]),
 ]);
 
-compare("pivot_root", 30, (seed) => {
+compare("pivot_root", 10, (seed) => {
   const below = randomBelow(seed);
   const one = <T>(list: readonly T[]): T => list[below(list.length)] as T;
   const place = () => one(["/", "/c", "/c", "/c/d", "/x", "/c/x", "/f", "/missing", "/lf"]);
