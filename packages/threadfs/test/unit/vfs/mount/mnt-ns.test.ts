@@ -5,17 +5,10 @@ import { check } from "../../../../../verify/dist/fsck/check-arena.js";
 import { POINT } from "../../../../dist/abi/abi.js";
 import { MOUNTS_MAX, PROPAGATION_MAX } from "../../../../dist/abi/limits.js";
 import { attachVfs, type Context, type ContextOptions, createVfs, type Vfs } from "../../../../dist/src/index.js";
-import { type DebugTree, treeFor } from "../../../support/debug-tree.js";
-import { codeOf, refused } from "../../../support/errors.js";
+import { treeFor } from "../../../support/debug-tree.js";
+import { refused } from "../../../support/errors.js";
 import { type TestScope, walkerOf } from "../../../support/hooked-vfs.js";
-
-/** Where mounts of a source stand. */
-const places = (of: Vfs | Context, source: string): string[] =>
-  of
-    .mounts()
-    .filter((mount) => mount.source === source)
-    .map(({ mountPoint }) => mountPoint)
-    .sort();
+import { dies, places } from "./mounts.js";
 
 /** The memory is what the tree says: nothing leaks. */
 const sound = (vfs: Vfs) => assert.deepEqual(check(vfs.handle.memory).problems, []);
@@ -245,19 +238,6 @@ describe("limits (row 122)", () => {
 });
 
 describe("deaths and other threads (row 122)", () => {
-  /** Ends a thread at the nth pass of a point in its call, and lets another one recover it. */
-  async function dies(tree: DebugTree, point: number, nth: number, call: (dying: Vfs) => void): Promise<boolean> {
-    const dying = await tree.attach();
-    const end = () => {
-      throw new Error("ends here");
-    };
-    dying.at(point, end, nth);
-    const code = codeOf(() => call(dying));
-    await new Promise((resolve) => setImmediate(resolve));
-    tree.vfs.fs.writeFileSync("/u/x", "");
-    return code === "ERR_THREADFS_PANIC";
-  }
-
   // Fails when the recount takes the copies for a namespace, or leaves what was not detached of one.
   test("row 122: a thread that dies while it copies or ends a namespace leaves none", async (t) => {
     const tree = await treeFor(t);

@@ -4,21 +4,14 @@ import { describe, test } from "node:test";
 import { POINT } from "../../../../dist/abi/abi.js";
 import { PROPAGATION_MAX } from "../../../../dist/abi/limits.js";
 import { attachVfs, createVfs, type MountPropagation, type Vfs } from "../../../../dist/src/index.js";
-import { type DebugTree, treeFor } from "../../../support/debug-tree.js";
-import { codeOf, refused } from "../../../support/errors.js";
+import { treeFor } from "../../../support/debug-tree.js";
+import { refused } from "../../../support/errors.js";
 import type { TestScope } from "../../../support/hooked-vfs.js";
 import { memoryOf } from "../../../support/memory.js";
+import { dies, places } from "./mounts.js";
 
 const make = (vfs: Vfs, path: string, propagation: MountPropagation, recursive = false) =>
   vfs.mount(null, path, "none", { propagation, recursive });
-
-/** Where mounts of a source stand. */
-const places = (vfs: Vfs, source: string): string[] =>
-  vfs
-    .mounts()
-    .filter((mount) => mount.source === source)
-    .map(({ mountPoint }) => mountPoint)
-    .sort();
 
 /** How the mounts share, by their places, with groups by numbers from 1 on. */
 function shares(vfs: Vfs): Record<string, string> {
@@ -227,19 +220,6 @@ describe("limits and deaths (row 122)", () => {
     assert.equal(vfs.counters().mounts, mounts + 2);
     memoryOf(vfs);
   });
-
-  /** Ends a thread at the nth pass of a point in its call, and lets another one recover it. */
-  async function dies(tree: DebugTree, point: number, nth: number, call: (dying: Vfs) => void): Promise<boolean> {
-    const dying = await tree.attach();
-    const end = () => {
-      throw new Error("ends here");
-    };
-    dying.at(point, end, nth);
-    const code = codeOf(() => call(dying));
-    await new Promise((resolve) => setImmediate(resolve));
-    tree.vfs.fs.writeFileSync("/u/x", "");
-    return code === "ERR_THREADFS_PANIC";
-  }
 
   // Fails when entryAt() finds the entries in the scratch area elsewhere, or the recount leaves copies in their groups.
   test("row 122: a thread that dies while it attaches many copies leaves none of them", async (t) => {
