@@ -22,9 +22,10 @@ import { pathArgument, syscallEnter, syscallEnterActive, syscallEnterErr, syscal
 /**
  * Creates a context with root and working directory of `from`. `ngroups` group ids, uint32 each, are in SCRATCH.IO. uid and
  * gid ID_UNCHANGED, umask and ngroups OF_MAKER: those of `from`. `caps` is a mask of CAP_* bits or CAPS_*; `resolve` RESOLVE_*
- * bits but RESOLVE_CACHED; `unshare` CLONE_NEWNS or 0: with it the context has a copy of the namespace of mounts of `from`, which ends with the last context that
- * has it; EPERM without CAP_SYS_ADMIN, as unshare(2), ENOSPC if a tree of peer groups would be too large. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where setresuid(2),
- * setgroups(2) or capset(2) would, EAGAIN if there are as many contexts as there can be.
+ * bits but RESOLVE_CACHED; `unshare` CLONE_NEWNS or 0: with it the context has a copy of the namespace of mounts of `from`,
+ * which ends with the last context that has it; EPERM without CAP_SYS_ADMIN, as unshare(2), ENOSPC if a tree of peer groups
+ * would be too large. The context ends with the calling thread, see contextKeep. Returns its number or -errno: EPERM where
+ * setresuid(2), setgroups(2) or capset(2) would, EAGAIN if there are as many contexts as there can be.
  */
 export function contextCreate(
   from: f64,

@@ -5,7 +5,7 @@ import * as SCRATCH from "../../abi/scratch";
 import * as L from "../mem/layout";
 import { percpuCounterSum } from "../mem/percpu-counter";
 import { scratch, slot } from "../mem/thread";
-import { lruCount, unusedDentries } from "../vfs/dcache/d-lru";
+import { unusedDentries, unusedOf } from "../vfs/dcache/d-lru";
 import * as V from "../vfs/layout";
 import { slotAt } from "./slot";
 
@@ -36,6 +36,6 @@ export function sumCounters(own: i32): i32 {
   putCounter(out, COUNTER.chunksMax, load<u32>(L.H_MAX_CHUNKS));
   putCounter(out, COUNTER.openFiles, percpuCounterSum(V.G_NR_FILES, V.SLOT_NR_FILES));
   putCounter(out, COUNTER.unusedDentries, unusedDentries());
-  putCounter(out, COUNTER.negativeDentries, lruCount(V.LRU_NEGATIVE) + lruCount(V.LRU_NEGATIVE | V.LRU_IDLE));
+  putCounter(out, COUNTER.negativeDentries, unusedOf(V.LRU_NEGATIVE));
   return <i32>COUNTER.negativeDentries + 1;
 }

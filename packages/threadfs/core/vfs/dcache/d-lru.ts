@@ -47,9 +47,14 @@ export function lruCount(n: u32): u32 {
   return atomic.load<u32>(lruList(n) + LRU_COUNT);
 }
 
+/** How many unused dentries of a kind there are, LRU_NEGATIVE or 0: in both of its lists. */
+export function unusedOf(kind: u32): u32 {
+  return lruCount(kind) + lruCount(kind | LRU_IDLE);
+}
+
 /** How many dentries are in all lists. */
 export function unusedDentries(): u32 {
-  return lruCount(0) + lruCount(LRU_NEGATIVE) + lruCount(LRU_IDLE) + lruCount(LRU_NEGATIVE | LRU_IDLE);
+  return unusedOf(0) + unusedOf(LRU_NEGATIVE);
 }
 
 function listOf(flags: u32): usize {

@@ -17,7 +17,7 @@ import { count } from "../../mem/thread";
 import { sleepUs } from "../../mem/wait";
 import { G_LRU_LOCK, G_MAX_NEGATIVE, G_MAX_POSITIVE, G_SHRINK_LOCK, LRU_IDLE, LRU_NEGATIVE } from "../layout";
 import { reclaimBacklog } from "../recovery/reclaim";
-import { lruCount, lruLast, lruLink, lruUnlink, unusedDentries } from "./d-lru";
+import { lruCount, lruLast, lruLink, lruUnlink, unusedDentries, unusedOf } from "./d-lru";
 import { dentryKill, dput } from "./dcache";
 import { D_IDLE, D_REFERENCED } from "./dentry";
 
@@ -62,7 +62,7 @@ function shrinkOne(kind: u32, hooks: bool): bool {
 function shrinkKind(kind: u32, n: u32, hooks: bool): u32 {
   let killed: u32 = 0;
   // Each is looked at twice at most: used dentries get one more turn.
-  let left = min<u32>(lruCount(kind) + lruCount(kind | LRU_IDLE), objectsMax()) << 1;
+  let left = min<u32>(unusedOf(kind), objectsMax()) << 1;
   while (killed < n && left-- != 0) if (shrinkOne(kind, hooks)) killed++;
   return killed;
 }
@@ -122,7 +122,7 @@ function pruneKind(kind: u32, limit: usize): void {
   const most = atomic.load<u32>(limit);
   const batch = max<u32>(min<u32>(most >> 3, SHRINK_BATCH), 2);
   if (lruCount(kind) > (most >> 1) + batch) age(kind, batch << 1);
-  if (lruCount(kind) + lruCount(kind | LRU_IDLE) < most || !mutexTryLock(G_SHRINK_LOCK)) return;
+  if (unusedOf(kind) < most || !mutexTryLock(G_SHRINK_LOCK)) return;
   shrinkKind(kind, batch, true);
   mutexUnlock(G_SHRINK_LOCK);
   // Where a reader keeps the dead ones from being freed, the thread that makes new ones waits for it.

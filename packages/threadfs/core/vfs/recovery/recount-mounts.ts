@@ -35,7 +35,8 @@ function isUsed(ns: Mount): bool {
 /**
  * Detaches the mounts below directories that a driver was removing when the thread died: storeCounts() unhashes these
  * directories; and the mounts that had no place yet, or no more, and are still in the list and in a group (mount/copy-tree.ts,
- * mount/pnode.ts), with those of a namespace that no context has: copies stand on each other, so the leaves go first. The references that the mounts held are not put, because all are counted afterwards.
+ * mount/pnode.ts), with those of a namespace that no context has: copies stand on each other, so the leaves go first. The
+ * references that the mounts held are not put, because all are counted afterwards.
  */
 export function detachPending(): void {
   endNamespaces();
