@@ -23,9 +23,10 @@ export class Memory {
   #memory: ProgramMemory | undefined;
   bytes = new Uint8Array(0);
   view = new DataView(new ArrayBuffer(0));
-  /** After {@link readVectors}: address and length of each buffer, and the bytes of all. */
-  readonly starts: number[] = [];
-  readonly lengths: number[] = [];
+  /** After {@link readVectors}: address and length of each of `count` buffers, and the bytes of all. */
+  readonly starts = new Float64Array(IOV_MAX);
+  readonly lengths = new Float64Array(IOV_MAX);
+  count = 0;
   total = 0;
 
   bind(memory: ProgramMemory): void {
@@ -99,25 +100,29 @@ export class Memory {
    * count.
    */
   readVectors(address: number, count: number): boolean {
-    const { starts, lengths } = this;
-    starts.length = 0;
-    lengths.length = 0;
-    this.total = 0;
+    let total = 0;
+    let n = 0;
     if (!this.has(address, count * 8)) return false;
     for (let i = 0; i < count; i++) {
-      const [start, length] = [this.u32(address + i * 8), this.u32(address + i * 8 + 4)];
+      const start = this.u32(address + i * 8);
+      const length = this.u32(address + i * 8 + 4);
       if (!this.has(start, length)) return false;
-      const taken = Math.min(length, TRANSFER_MAX - this.total);
+      const taken = Math.min(length, TRANSFER_MAX - total);
       if (taken === 0) continue;
-      starts.push(start);
-      lengths.push(taken);
-      this.total += taken;
+      this.starts[n] = start;
+      this.lengths[n++] = taken;
+      total += taken;
     }
+    this.count = n;
+    this.total = total;
     return true;
   }
 
   /** The buffers of {@link readVectors} as views. */
   buffers(): Uint8Array[] {
-    return this.starts.map((start, i) => this.bytes.subarray(start, start + (this.lengths[i] as number)));
+    return Array.from({ length: this.count }, (_, i) => {
+      const start = this.starts[i] as number;
+      return this.bytes.subarray(start, start + (this.lengths[i] as number));
+    });
   }
 }

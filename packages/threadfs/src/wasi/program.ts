@@ -9,6 +9,8 @@ import type { Stream } from "./streams.js";
 
 /** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
 const WINDOW_READ_SIZE = 4096;
+/** Shorter copies are made byte by byte: a view costs more. */
+const SHORT = 32;
 
 /** Ends the program: thrown through its frames. */
 export class ProgramExit {
@@ -81,16 +83,25 @@ export class Program {
       return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysReadDirect(ctx, fd, position, n)));
     }
     const got = this.#readShort(fd, position, memory.total);
-    let from = this.#io;
-    let left = got;
-    for (let i = 0; left > 0; i++) {
-      const length = Math.min(left, memory.lengths[i] as number);
-      memory.refresh();
-      this.#shared.copyOut(from, length, memory.bytes, memory.starts[i] as number);
+    memory.refresh();
+    let from = 0;
+    for (let i = 0; from < got; i++) {
+      const length = Math.min(got - from, memory.lengths[i] as number);
+      this.#copyOut(from, length, memory.starts[i] as number);
       from += length;
-      left -= length;
     }
     return got;
+  }
+
+  /** Copies bytes of the scratch area to the program. */
+  #copyOut(from: number, length: number, to: number): void {
+    const { bytes } = this.memory;
+    if (length > SHORT) {
+      this.#shared.copyOut(this.#io + from, length, bytes, to);
+      return;
+    }
+    const { io } = this.calls.attachment;
+    for (let i = 0; i < length; i++) bytes[to + i] = io[from + i] as number;
   }
 
   #readShort(fd: number, position: number, length: number): number {
@@ -127,10 +138,13 @@ export class Program {
   /** Copies the buffers of the last vector to the scratch area. */
   #gather(): void {
     const { memory } = this;
-    let to = this.#io;
-    for (let i = 0; i < memory.starts.length; i++) {
+    const { io } = this.calls.attachment;
+    let to = 0;
+    for (let i = 0; i < memory.count; i++) {
       const length = memory.lengths[i] as number;
-      this.#shared.copyIn(to, length, memory.bytes, memory.starts[i] as number);
+      const start = memory.starts[i] as number;
+      if (length > SHORT) this.#shared.copyIn(this.#io + to, length, memory.bytes, start);
+      else for (let n = 0; n < length; n++) io[to + n] = memory.bytes[start + n] as number;
       to += length;
     }
   }

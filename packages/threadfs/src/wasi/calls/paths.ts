@@ -147,26 +147,24 @@ function makeOpen(program: Program, walks: Walks) {
   const { memory, descriptors, calls } = program;
   const { core, ctx, attachment } = calls;
 
-  /** Opens the path in the scratch area; of a FIFO waits for the other end. Returns a descriptor of the context or a negative errno. */
-  const open = (put: () => number, flags: number): number =>
-    program.waiting(() => {
-      const length = put();
-      const opened = core.sysOpenat2(
-        ctx,
-        walks.dirfd,
-        length,
-        flags,
-        flags & O_CREAT ? CREATE_MODE : 0,
-        RESOLVE_BENEATH,
-      );
-      if (opened > OPENING) return opened;
+  const open = (bytes: number, flags: number): number =>
+    core.sysOpenat2(ctx, walks.dirfd, bytes, flags, flags & O_CREAT ? CREATE_MODE : 0, RESOLVE_BENEATH);
+
+  /** Waits for the other end of a FIFO, whose open has begun. @param again begins it anew */
+  const openFifo = (begun: number, again: () => number): number => {
+    let opened: number | undefined = begun;
+    return program.waiting(() => {
+      const waits = opened ?? again();
+      opened = undefined;
+      if (waits > OPENING) return waits;
       try {
-        return core.sysFifoWait(ctx, OPENING - opened);
+        return core.sysFifoWait(ctx, OPENING - waits);
       } catch (error) {
-        attachment.nowOrLater(() => core.sysFifoCancel(ctx, OPENING - opened));
+        attachment.nowOrLater(() => core.sysFifoCancel(ctx, OPENING - waits));
         throw error;
       }
     });
+  };
 
   /** Gives an open file of the context a number of the program. */
   const number = (fd: number, base: number, inheriting: number, result: number): number => {
@@ -200,8 +198,14 @@ function makeOpen(program: Program, walks: Walks) {
     const [base, inheriting] = [toRights(rights), toRights(inherited)];
     if (((base | inheriting) & ~descriptors.inheriting) !== 0) return ERRNO.ENOTCAPABLE;
     const flags = openFlags(dirflags, oflags, base, fdflags);
-    const put = () => walks.putBytes(attachment.path, path >>> 0, bytes);
-    const opened = open(put, flags);
+    let opened = open(bytes, flags);
+    if (opened <= OPENING) {
+      const { dirfd } = walks;
+      opened = openFifo(opened, () => {
+        walks.dirfd = dirfd;
+        return open(walks.putBytes(attachment.path, path >>> 0, bytes), flags);
+      });
+    }
     return opened < 0 ? walkErrno(opened) : number(opened, base, inheriting, at);
   };
 }
