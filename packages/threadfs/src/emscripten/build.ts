@@ -4,7 +4,7 @@
  *
  * `FS` finds a name first in a table of the nodes that it knows, and asks the file system only for others. In a tree that other threads change, such a
  * node may be a file that is gone, or renamed. So no node of a tree is in that table: they are made without FS.createNode(), which would add
- * them, and the tree is asked for every component of a path. FS.rename() adds the node that it has renamed: node-ops.ts gives it a name that no walk asks
+ * them, and the tree is asked for every component of a path. FS.rename() adds the node that it was to rename: node-ops.ts gives it a name that no walk asks
  * for, and has it removed with the next call.
  */
 import { codedError } from "../errors/errors.js";

@@ -103,13 +103,12 @@ function makeNode(tree: Tree, parent: FsNode, name: string, mode: number): FsNod
 function rename(tree: Tree, node: FsNode, parent: FsNode, name: string): void {
   const { calls, build } = tree;
   const { core, ctx } = calls;
-  withPaths(tree, tree.pathOf(node), tree.childPath(parent, name), (length, length2) =>
-    core.sysRename(ctx, AT_FDCWD, length, AT_FDCWD, length2, 0),
-  );
-  // FS adds the node to its table now. No component of a path has a slash, so no walk finds it there.
-  node.parent = parent;
+  const [path, dest] = [tree.pathOf(node), tree.childPath(parent, name)];
+  // FS adds the node to its table afterwards, whether the call fails or not. No component of a path has a slash, so no walk finds it there.
   node.name = `/${name}`;
   build.willBeAdded(node);
+  withPaths(tree, path, dest, (length, length2) => core.sysRename(ctx, AT_FDCWD, length, AT_FDCWD, length2, 0));
+  node.parent = parent;
 }
 
 function symlink(tree: Tree, parent: FsNode, name: string, target: string): FsNode {

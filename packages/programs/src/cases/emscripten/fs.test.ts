@@ -175,7 +175,12 @@ eachBuild(
       errno(() => text("/mnt/last")),
       44,
     );
-    fs.writeFileSync("/last", "three");
+    fs.mkdirSync("/full/inside", { recursive: true });
+  fs.mkdirSync("/empty");
+  assert.equal(errno(() => FS.rename("/mnt/empty", "/mnt/full")), 55);
+  fs.rmdirSync("/empty");
+  assert.equal(errno(() => FS.stat("/mnt/empty")), 44);
+  fs.writeFileSync("/last", "three");
     assert.equal(text("/mnt/last"), "three");
   },
 );
