@@ -19,6 +19,8 @@ import type { Tree } from "./tree.js";
 import type { FsAttributes, FsChanges, FsNode, FsStream, Mapping, OpenFile } from "./types.js";
 
 const MAP_PRIVATE = 2;
+/** As many bytes are copied one by one in less time than it takes to make a view of them. */
+const FEW_BYTES = 128;
 
 /** A part of the program's memory. */
 type Bytes = Int8Array | Uint8Array;
@@ -63,32 +65,52 @@ function offsetOf(tree: Tree, { isPipe }: OpenFile, position: number): number {
   return isPipe ? -1 : position;
 }
 
-/** The bytes of the program's memory that a call is about. @throws EFAULT */
-function partOf(tree: Tree, buffer: Bytes, offset: number, length: number): Uint8Array {
+/** Checks that the program's memory has the bytes that a call is about. @throws EFAULT */
+function checkPart(tree: Tree, buffer: Bytes, offset: number, length: number): void {
   if (!(offset >= 0 && length >= 0 && offset + length <= buffer.byteLength)) throw tree.build.error(EFAULT);
+}
+
+/** These bytes. @throws EFAULT */
+function partOf(tree: Tree, buffer: Bytes, offset: number, length: number): Uint8Array {
+  checkPart(tree, buffer, offset, length);
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 
 function read(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number {
   const file = fileOf(tree, stream);
-  const into = partOf(tree, buffer, offset, length);
   const at = offsetOf(tree, file, position);
+  const { calls } = tree;
   try {
-    return tree.calls.read(file.fd, into, at);
+    if (length > FEW_BYTES) return calls.read(file.fd, partOf(tree, buffer, offset, length), at);
+    checkPart(tree, buffer, offset, length);
+    calls.checkOpen();
+    const got = calls.check(calls.core.sysRead(calls.ctx, file.fd, at, length), "read");
+    const { io } = calls.attachment;
+    for (let i = 0; i < got; i++) buffer[offset + i] = io[i] as number;
+    return got;
   } catch (error) {
     throw tree.build.translate(error);
   }
 }
 
+/** Writes to a descriptor of the tree. */
+function writeBytes({ calls }: Tree, fd: number, from: Bytes, offset: number, length: number, at: number): number {
+  if (length > FEW_BYTES) return calls.write(fd, new Uint8Array(from.buffer, from.byteOffset + offset, length), at);
+  calls.checkOpen();
+  const { io } = calls.attachment;
+  for (let i = 0; i < length; i++) io[i] = from[offset + i] as number;
+  return calls.check(calls.core.sysWrite(calls.ctx, fd, at, length), "write");
+}
+
 function write(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number {
   const file = fileOf(tree, stream);
-  const from = partOf(tree, buffer, offset, length);
+  checkPart(tree, buffer, offset, length);
   const at = offsetOf(tree, file, position);
   const { calls, build } = tree;
   try {
     // What is appended goes to the end as it is at that moment: FS has asked for the end before, and another thread may have moved it.
     const appends = file.appends && (stream.flags & O_APPEND) !== 0;
-    const wrote = calls.write(file.fd, from, appends ? -1 : at);
+    const wrote = writeBytes(tree, file.fd, buffer, offset, length, appends ? -1 : at);
     // FS adds what was written.
     if (appends && !file.isPipe) stream.position = calls.core.sysLseek(calls.ctx, file.fd, 0, SEEK_CUR) - wrote;
     return wrote;

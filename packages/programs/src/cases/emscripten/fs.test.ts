@@ -8,6 +8,7 @@ import { BUILDS, type BuildName, mountTree, type ProgramFs, type Stream, start }
 const O_RDWR = 2;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
+const O_NONBLOCK = 0o4000;
 const SET = 0;
 const END = 2;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -176,11 +177,17 @@ eachBuild(
       44,
     );
     fs.mkdirSync("/full/inside", { recursive: true });
-  fs.mkdirSync("/empty");
-  assert.equal(errno(() => FS.rename("/mnt/empty", "/mnt/full")), 55);
-  fs.rmdirSync("/empty");
-  assert.equal(errno(() => FS.stat("/mnt/empty")), 44);
-  fs.writeFileSync("/last", "three");
+    fs.mkdirSync("/empty");
+    assert.equal(
+      errno(() => FS.rename("/mnt/empty", "/mnt/full")),
+      55,
+    );
+    fs.rmdirSync("/empty");
+    assert.equal(
+      errno(() => FS.stat("/mnt/empty")),
+      44,
+    );
+    fs.writeFileSync("/last", "three");
     assert.equal(text("/mnt/last"), "three");
   },
 );
@@ -398,6 +405,25 @@ eachBuild(
     assert.equal(vfs.fs.readFileSync("/file", "utf8"), "0123456789");
   },
 );
+
+eachBuild("a FIFO has no positions, and is empty at once for who does not wait", async (t, build) => {
+  const { FS, vfs, errno } = await withTree(t, build);
+  FS.mknod("/mnt/fifo", 0o010644, 0);
+  assert.ok(vfs.fs.lstatSync("/fifo").isFIFO());
+  const stream = FS.open("/mnt/fifo", O_RDWR | O_NONBLOCK);
+  assert.equal(FS.write(stream, bytes("in and out"), 0, 10), 10);
+  const into = new Uint8Array(20);
+  assert.equal(FS.read(stream, into, 0, 6), 6);
+  assert.equal(FS.read(stream, into, 0, 20), 4);
+  assert.equal(
+    errno(() => FS.read(stream, into, 0, 20)),
+    6,
+  );
+  assert.equal(
+    errno(() => FS.llseek(stream, 0, SET)),
+    70,
+  );
+});
 
 eachBuild("offsets and sizes beyond 4 GiB", async (t, build) => {
   const { FS, vfs } = await withTree(t, build);
