@@ -377,7 +377,7 @@ export const WALK: Mutant[] = [
         to: "  if (false) {\n",
       },
     ],
-    caughtBy: [pair("mounts@rmdir || mount"), pair("mounts@remove || mount")],
+    caughtBy: [tests("fs/driver-mounts", "after it was asked for")],
   },
   {
     name: "umount puts a mount's reference twice",

@@ -379,13 +379,13 @@ export function operation(tree: string, kind: string, entry: Entry): TreeOperati
     calls,
     *run(t, { contexts }) {
       const results: Result[] = [];
-      for (const n of calls.keys()) {
+      for (const [n, made] of calls.entries()) {
         let attempts = 0;
         do {
           const given = defined(callsMade(calls.slice(0, n + 1), results)[results.length], "call");
           const call = resolveCall(given, results);
           results.push(finish(t, call, yield begin(t, call, contexts)));
-        } while (isRepeated(results.at(-1), ++attempts));
+        } while (isRepeated(made, results.at(-1), ++attempts));
       }
       return results;
     },
