@@ -28,6 +28,7 @@ const QUESTIONS = [
   "caches",
   "growth",
   "programs",
+  "emscripten",
 ];
 
 const DEFAULT_JSON = fileURLToPath(new URL("../results/latest.json", import.meta.url));
