@@ -29,6 +29,7 @@ const QUESTIONS = [
   "growth",
   "wasi",
   "programs",
+  "emscripten",
 ];
 
 const DEFAULT_JSON = fileURLToPath(new URL("../results/latest.json", import.meta.url));

@@ -45,7 +45,10 @@ export const COMPLETE = 18;
 export const LOCKED_LOOKUP = 19;
 /** Leaving rcu mode (drop.ts), between two references. a: dentry. */
 export const UNLAZY_HALF = 20;
-/** A mount point was found, the mount table is not read yet. a: dentry. */
+/**
+ * A mount point was found, the mount table is not read yet. a: dentry; b: 0 in a walk; 1 in a call that mounts, which has not asked yet
+ * whether the place was removed; 2: it has.
+ */
 export const MOUNT_CHECK = 21;
 /** The walk's start was read, its sequence is not checked yet. */
 export const START_READ = 22;

@@ -13,7 +13,7 @@ const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..", 
 
 /** The pages in docs/ that the library's package has. */
 export const PACKED_PAGES: readonly string[] = [
-  ...["api", "browser", "containment", "differences", "drivers", "from-memfs"],
+  ...["api", "browser", "containment", "differences", "drivers", "emscripten", "from-memfs"],
   ...["loading-and-saving", "node-fs", "recipes", "trust", "workers"],
 ].map((page) => `docs/${page}.md`);
 

@@ -39,6 +39,8 @@ const IMPORTS: Import[] = [
   [`${LIBRARY}/src/load-save/b.ts`, "../node-fs/args.js", true],
   [`${LIBRARY}/src/api/a.ts`, "../index.js", false],
   [`${LIBRARY}/src/api/b.ts`, "../wasi/wasi.js", false],
+  [`${LIBRARY}/src/node-fs/z.ts`, "../emscripten/mount.js", false],
+  [`${LIBRARY}/src/emscripten/a.ts`, "../wasi/wasi.js", false],
   [`${LIBRARY}/src/wasi/a.ts`, "../index.js", false],
   [`${LIBRARY}/src/wasi/b.ts`, "../api/context.js", true],
   ["packages/cli/src/a.ts", "../../threadfs/dist/src/index.js", false],

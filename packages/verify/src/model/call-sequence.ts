@@ -1,4 +1,5 @@
 /** A program: the calls of one thread, in order. An argument `{ of: n }` stands for the result of the program's n-th call. */
+import { F_UNLCK, LOCK_UN } from "../../../threadfs/dist/abi/abi.js";
 import { type Call, LEFT, type ProgramCall, type ResultReference } from "./call.js";
 
 const isReference = (value: unknown): value is ResultReference =>
@@ -18,8 +19,19 @@ export function resolveCall(call: ProgramCall, results: readonly unknown[]): Cal
 /** How often a program makes a call that it leaves each time, because it waits for too long. */
 const ATTEMPTS = 2;
 
-/** Whether the program makes its last call again. @param attempts how often it has made it */
-export const isRepeated = (result: unknown, attempts: number): boolean => result === LEFT && attempts < ATTEMPTS;
+/** Whether a call gives up locks of files. */
+const givesUpLocks = (call: ProgramCall): boolean =>
+  call.call === "sysClose" ||
+  call.call === "contextDestroy" ||
+  (call.call === "sysFlock" && call.op === LOCK_UN) ||
+  (call.call === "setLock" && call.type === F_UNLCK);
+
+/**
+ * Whether the program makes its last call again. A call that gives up locks is repeated until it has happened: the other thread could wait
+ * for them without end. @param attempts how often it has made it
+ */
+export const isRepeated = (call: ProgramCall, result: unknown, attempts: number): boolean =>
+  result === LEFT && (attempts < ATTEMPTS || givesUpLocks(call));
 
 /** The calls that a program has made: those that it has left stand there again. @param results of all of them */
 export function callsMade(calls: readonly ProgramCall[], results: readonly unknown[]): ProgramCall[] {
@@ -33,7 +45,7 @@ export function callsMade(calls: readonly ProgramCall[], results: readonly unkno
     // The same call with other references.
     const same = Object.fromEntries(entries) as ProgramCall;
     let attempts = 1;
-    for (made.push(same); isRepeated(results[made.length - 1], attempts); attempts++) made.push(same);
+    for (made.push(same); isRepeated(call, results[made.length - 1], attempts); attempts++) made.push(same);
     places.push(made.length - 1);
   }
   return made;

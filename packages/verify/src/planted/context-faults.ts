@@ -193,7 +193,7 @@ export const CONTEXTS: Mutant[] = [
       {
         file: "vfs/dcache/d-path.ts",
         from: "      if (up == m) return -ENOENT;\n",
-        to: "      if (up == m) return finish(base, end);\n",
+        to: "      if (up == m) return finish(base, end, room);\n",
       },
     ],
     caughtBy: [tests("resolve/in-root")],

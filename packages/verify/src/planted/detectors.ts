@@ -49,10 +49,10 @@ export const pair = (only: string, { bound = 1, nearEnd = false } = {}): Step =>
   ],
 });
 
-/** Waits of a thread that may not sleep, in the schedules of the pairs named. */
-export const timeouts = (only: string): Step => ({
+/** Waits of a thread that may not sleep, in the schedules of the pairs named, with at most so many suspensions. */
+export const timeouts = (only: string, bound = 1): Step => ({
   check: "timeouts",
-  args: [COMMAND, "timeouts", ...SEED, ...TO_THE_END, "--bound", "1", "--only", only],
+  args: [COMMAND, "timeouts", ...SEED, ...TO_THE_END, "--bound", `${bound}`, "--only", only],
 });
 
 /** Races in the schedules of the pairs named. */

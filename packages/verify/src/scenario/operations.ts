@@ -275,7 +275,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     looks: [[stat("/d/n"), stat(`/d/${LONG}`)]],
   },
   users: {
-    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 }), stat("/closed/x")],
+    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 }), stat("/closed/./x")],
     rmdir: [rmdir("/closed")],
     access: [access("/p/f", 2, 1), access("/p/f", 4, 2), access("/p/q", 3, 2)],
     open: [open("/p/f", O_RDWR, 1), open("/p/f", O_RDWR, 2)],
@@ -391,13 +391,13 @@ export function operation(tree: string, kind: string, entry: Entry): TreeOperati
     calls,
     *run(t, { contexts }) {
       const results: Result[] = [];
-      for (const n of calls.keys()) {
+      for (const [n, made] of calls.entries()) {
         let attempts = 0;
         do {
           const given = defined(callsMade(calls.slice(0, n + 1), results)[results.length], "call");
           const call = resolveCall(given, results);
           results.push(finish(t, call, yield begin(t, call, contexts)));
-        } while (isRepeated(results.at(-1), ++attempts));
+        } while (isRepeated(made, results.at(-1), ++attempts));
       }
       return results;
     },

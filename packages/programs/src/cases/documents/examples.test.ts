@@ -16,6 +16,7 @@ const PRINTED: Record<string, string[]> = {
     ...["../secret EXDEV", "trap/secret EXDEV", "dir/../../secret EXDEV", "link EXDEV", "absolute EXDEV"],
     "dir/secret: my own",
   ],
+  "php-workers": ["20 entries after 21 requests", "20 entries, 22 requests", "20 entries, 23 requests"],
   webpack: ["built in the tree"],
   jest: ['one.json {"isMainThread":false}', 'two.json {"isMainThread":false}'],
   vitest: ['one.json {"isMainThread":false}', 'two.json {"isMainThread":false}'],

@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { createVfs, type VfsHandle } from "threadfs";
+import { createVfs, type Vfs, type VfsHandle } from "threadfs";
 import type { Reply, Request, WorkerSetup } from "./worker.js";
 
 /** Calls an exported function of the scenario's module in a worker: with the `fs` of its side, and these arguments. */
@@ -73,7 +73,7 @@ async function runOn({ handle, mocked }: Side, module: string, scenario: Scenari
 /** Runs a scenario on a tree alone: what it uses is not in `node:fs`. */
 export async function onTree(
   module: string,
-  scenario: (run: Run, dir: string, end: End) => Promise<void>,
+  scenario: (run: Run, dir: string, end: End, vfs: Vfs) => Promise<void>,
 ): Promise<void> {
   const vfs = await createVfs({ maxBytes: 1 << 28 });
   try {
@@ -81,7 +81,7 @@ export async function onTree(
     const threads = [1, 2].map(() => new Thread({ handle: vfs.handle, module, mocked: false }));
     try {
       const run: Run = (thread, call, ...args) => (threads[thread - 1] as Thread).call(call, args);
-      await scenario(run, "/work", async (thread) => void (await threads[thread - 1]?.terminate()));
+      await scenario(run, "/work", async (thread) => void (await threads[thread - 1]?.terminate()), vfs);
     } finally {
       await Promise.all(threads.map((thread) => thread.terminate()));
     }

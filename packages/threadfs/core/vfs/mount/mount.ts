@@ -193,6 +193,7 @@ let failed: Mount = changetype<Mount>(0);
 function graftMountLocked(c: Context, m: Mount, root: Dentry, onMnt: Mount, on: Dentry, how: i32): i32 {
   tracepoint(POINT.MOUNT_CHECK, on.at, 1);
   if (cannotMount(on)) return -ENOENT;
+  tracepoint(POINT.MOUNT_CHECK, on.at, 2);
   // A lazily unmounted mount takes no more mounts, because nothing could unmount them again.
   if ((how != GRAFT_NEW && !checkMnt(c, m)) || !checkMnt(c, onMnt)) return -EINVAL;
   let err = 0;

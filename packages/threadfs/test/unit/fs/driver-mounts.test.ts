@@ -184,6 +184,29 @@ test("a mount below a directory that goes stale after the walk is refused with E
   assertNothingLeft(s);
 });
 
+// Fails when hashMount() does not ask once more, under the locks.
+test("a mount on a directory that goes stale after it was asked for is refused with ENOENT", async (t) => {
+  const s = await scene(t);
+  const { vfs, other, remake } = s;
+  vfs.fs.statSync("/m/a/b/c");
+  let asked = 0;
+  vfs.each(POINT.MOUNT_CHECK, (_place, step) => {
+    if (step !== 2) return;
+    asked++;
+    remake();
+    other.fs.statSync("/m/a/b/c");
+  });
+  for (const path of ["/m/a/b/c", "/m/a"]) {
+    assert.equal(
+      codeOf(() => vfs.mount("t", path, "tmpfs")),
+      "ENOENT",
+    );
+  }
+  vfs.never();
+  assert.equal(asked, 2);
+  assertNothingLeft(s);
+});
+
 // Fails when the umount of a mount that has been detached meanwhile puts its references again.
 test("an umount of a mount that goes stale after the walk is EINVAL", async (t) => {
   const s = await scene(t);

@@ -90,7 +90,7 @@ export const ADVISORY: Mutant[] = [
   {
     name: "a call that is left while it waits leaves its request",
     edits: [{ file: "sys/recovery.ts", from: "  lockAbandon();\n", to: "" }],
-    caughtBy: [timeouts("lockWaits@flock || flock"), death("lockWaits flock")],
+    caughtBy: [timeouts("lockWaits@flock: sysFlock(fd=3 op=2); || flock: sysFlock(fd=3 op=2 ctx=1)", 2)],
   },
   {
     name: "a request that has waited in vain keeps its open file",

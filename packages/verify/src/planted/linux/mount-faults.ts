@@ -38,7 +38,7 @@ export const MOUNTS: Mutant[] = [
         to: "  nd.endDentry",
       },
     ],
-    caughtBy: [pair("mounts@sysStat(path=/m/f) || move"), tests("unit/vfs/namespace", "row 27")],
+    caughtBy: [tests("unit/walk/prefix-links", "row 27:")],
   },
   {
     name: "a link in a mount with nosymfollow is followed",

@@ -1,0 +1,112 @@
+// What does a small read of a program of Emscripten cost in a worker? PHP reads a file in pieces of 64 bytes, 250,000 of them: on a tree, and through a proxy
+// to the main thread, where the file is in MEMFS; beside the plain call there. Then two workers on one tree.
+//
+// What is not comparable: the time of a read is PHP's and FS's for the most part, which all have. The proxy's main thread does nothing else,
+// and only reads are sent to it.
+
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { WorkerPool } from "../../cli/dist/support/worker-pool.js";
+import { FILE_SIZE, Program } from "./emscripten/program.js";
+import { makeChannel, serveProxy, wakeProxy } from "./emscripten/proxy.js";
+import type { EmscriptenRequest, EmscriptenWorkerStart } from "./emscripten/worker.js";
+import type { BenchOptions, Question } from "./lib/question.js";
+import { Result } from "./lib/result.js";
+import { openThreadfs } from "./lib/rivals.js";
+import { ratioSummary } from "./lib/stats.js";
+import { MODULES } from "./programs/files.js";
+
+const WORKER = new URL("./emscripten/worker.js", import.meta.url);
+/** Longest time of one reading, in ms. */
+const TIMEOUT = 600_000;
+const WHAT = "one read of 64 bytes";
+/** The most that a read in a worker may cost, beside one on the main thread. */
+const PLAIN_TARGET = 2;
+const TWO_TARGET = 1.9;
+
+type Pool = WorkerPool<EmscriptenRequest>;
+
+function startPool(name: string, count: number, start: EmscriptenWorkerStart): Pool {
+  return new WorkerPool<EmscriptenRequest>(WORKER, count, name, start);
+}
+
+interface Sides {
+  main: Program;
+  proxy: Pool;
+  tree: Pool;
+}
+
+/** The ns of a read of each side, round by round. */
+interface Times {
+  main: number[];
+  proxy: number[];
+  one: number[];
+  /** Of each of two workers at once. */
+  two: number[];
+}
+
+async function measure({ main, proxy, tree }: Sides, options: BenchOptions): Promise<Times> {
+  const times: Times = { main: [], proxy: [], one: [], two: [] };
+  const read = { task: "read" } as const;
+  const rounds = Math.max(3, Math.ceil(options.rounds / 2));
+  for (let round = -1; round < rounds; round++) {
+    const found = {
+      main: await main.readAll(),
+      one: await tree.ask<number>(0, read, TIMEOUT),
+      two: Math.max(...(await tree.askAll<number>(() => read, TIMEOUT))),
+      proxy: await proxy.ask<number>(0, read, TIMEOUT),
+    };
+    options.log(
+      Object.entries(found)
+        .map(([side, ns]) => `${side} ${Math.round(ns)} ns`)
+        .join(", "),
+    );
+    // The first round compiles.
+    if (round >= 0) for (const side of Object.keys(times) as (keyof Times)[]) times[side].push(found[side]);
+  }
+  return times;
+}
+
+function report(result: Result, { main, proxy, one, two }: Times): void {
+  const plain = result.measure(WHAT, "MEMFS, main thread", "ns", main);
+  const ours = result.measure(WHAT, "threadfs, worker", "ns", one);
+  const proxied = result.measure(WHAT, "proxy, worker", "ns", proxy);
+  const both = result.measure(WHAT, "threadfs, each of two workers", "ns", two);
+  result.ratio(WHAT, proxied, ours);
+  const spread = ratioSummary(one, main);
+  const best = ours.low / plain.low;
+  result.figure(WHAT, `${ours.who} / ${plain.who}`, "x", spread, { target: PLAIN_TARGET, atMost: true, best });
+  const twice = one.map((ns) => 2 * ns);
+  const bestTwo = (2 * ours.low) / both.low;
+  result.figure(WHAT, "two workers / one", "x", ratioSummary(twice, two), { target: TWO_TARGET, best: bestTwo });
+}
+
+async function run(options: BenchOptions): Promise<Result> {
+  const result = new Result("emscripten", "What does a small read of a program of Emscripten cost in a worker?");
+  if (!existsSync(path.join(MODULES, "@php-wasm"))) {
+    result.note("left out: npm run test:programs installs the program");
+    return result;
+  }
+  const { vfs } = await openThreadfs();
+  const bytes = new Uint8Array(FILE_SIZE).fill(0x61);
+  vfs.fs.writeFileSync("/file", bytes);
+  const main = await Program.start((FS) => FS.writeFile("/data/file", bytes));
+  const channel = makeChannel();
+  let stopped = false;
+  const served = serveProxy(main.FS, channel, () => stopped);
+  const pools = [startPool("proxy", 1, { channel }), startPool("threadfs", 2, { handle: vfs.handle })] as const;
+  try {
+    const [proxy, tree] = pools;
+    for (const pool of pools) await pool.askAll(() => ({ task: "start" }), TIMEOUT);
+    report(result, await measure({ main, proxy, tree }, options));
+  } finally {
+    stopped = true;
+    wakeProxy(channel);
+    await served;
+    for (const pool of pools) await pool.stop();
+    vfs.close();
+  }
+  return result;
+}
+
+export default { name: "emscripten", run } satisfies Question;

@@ -1,0 +1,492 @@
+/** The file system type in one thread: a program does on a tree what it does on MEMFS, and sees what the rest of its thread does there. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { createVfs, type Vfs } from "threadfs";
+import { threadfs } from "threadfs/emscripten";
+import { BUILDS, type BuildName, mountTree, type ProgramFs, type Stream, start } from "./program.js";
+
+const O_RDWR = 2;
+const O_CREAT = 0o100;
+const O_EXCL = 0o200;
+const O_NONBLOCK = 0o4000;
+const SET = 0;
+const END = 2;
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A program and a tree, which is mounted at /mnt. */
+async function withTree(
+  t: TestContext,
+  build: BuildName,
+): Promise<{ FS: ProgramFs; vfs: Vfs; errno: (call: () => unknown) => unknown }> {
+  const program = await start(build);
+  const vfs = await createVfs({ maxBytes: 1 << 26 });
+  t.after(() => vfs.close());
+  const FS = mountTree(program, vfs);
+  return { FS, vfs, errno: (call) => errnoOf(FS, call) };
+}
+
+/** The number of the error that a call throws; undefined: none. Closure has another name for the property in each build. */
+function errnoOf(FS: ProgramFs, call: () => unknown): number | undefined {
+  try {
+    call();
+  } catch (error) {
+    if ((error as object).constructor === thrownBy(FS))
+      return Object.values(error as object).find((value) => typeof value === "number") as number;
+    throw error;
+  }
+  return undefined;
+}
+
+/** The class of the program's errors. */
+function thrownBy(FS: ProgramFs): unknown {
+  try {
+    FS.stat("/no such file");
+  } catch (error) {
+    return (error as object).constructor;
+  }
+  return undefined;
+}
+
+/** What a program does with files in a directory: a list of results, and of error numbers. */
+function useFiles(FS: ProgramFs, dir: string): unknown[] {
+  const results: unknown[] = [];
+  const at = (name: string): string => `${dir}/${name}`;
+  const step = (call: () => unknown): void => {
+    const result: { value?: unknown; errno?: number | undefined } = {};
+    result.errno = errnoOf(FS, () => {
+      result.value = call();
+    });
+    results.push(result);
+  };
+  const read = (stream: Stream, length: number, position?: number): string => {
+    const into = new Uint8Array(length);
+    return new TextDecoder().decode(into.subarray(0, FS.read(stream, into, 0, length, position)));
+  };
+  FS.writeFile(at("file"), "0123456789");
+  const file = FS.open(at("file"), "r+");
+  step(() => read(file, 4));
+  step(() => read(file, 4));
+  step(() => read(file, 4, 2));
+  step(() => FS.llseek(file, -3, END));
+  step(() => read(file, 10));
+  step(() => FS.llseek(file, -30, END));
+  step(() => FS.llseek(file, 20, SET));
+  step(() => FS.write(file, bytes("end"), 0, 3));
+  step(() => FS.stat(at("file")).size);
+  step(() => FS.write(file, bytes("abcdef"), 2, 2, 0));
+  step(() => FS.readFile(at("file"), { encoding: "utf8" }));
+  step(() => FS.truncate(at("file"), 4));
+  step(() => FS.readFile(at("file"), { encoding: "utf8" }));
+  step(() => FS.allocate(file, 0, 100));
+  step(() => FS.stat(at("file")).size);
+  FS.close(file);
+  const log = FS.open(at("log"), "a+");
+  step(() => FS.write(log, bytes("one"), 0, 3));
+  step(() => FS.llseek(log, 0, SET));
+  step(() => FS.write(log, bytes("two"), 0, 3));
+  step(() => [log.position, read(log, 9, 0)]);
+  FS.close(log);
+  step(() => read(FS.open(at("file"), "w"), 1));
+  step(() => void FS.open(at("file"), O_RDWR | O_CREAT | O_EXCL));
+  step(() => FS.open(at("none"), "r"));
+  step(() => FS.open(at("file/below"), "w"));
+  step(() => FS.open(at("none/below"), "w"));
+  FS.mkdir(at("dir"));
+  step(() => void FS.mkdir(at("dir")));
+  step(() => FS.writeFile(at("dir/inside"), "x"));
+  step(() => FS.rmdir(at("dir")));
+  step(() => FS.unlink(at("dir")));
+  step(() => FS.rmdir(at("file")));
+  step(() => FS.open(at("dir"), "w"));
+  step(() => FS.rename(at("file"), at("moved")));
+  step(() => FS.rename(at("file"), at("moved")));
+  step(() => FS.rename(at("moved"), at("dir/inside")));
+  step(() => FS.rename(at("dir"), at("dir/inside/too deep")));
+  step(() => FS.rename(at("dir"), at("other")));
+  step(() => FS.readdir(at("other")).sort());
+  step(() => void FS.symlink("other/inside", at("link")));
+  step(() => FS.symlink("x", at("link")));
+  step(() => FS.readlink(at("link")).replace(dir, ""));
+  step(() => FS.readlink(at("other")));
+  step(() => FS.stat(at("link")).mode & 0o170000);
+  step(() => FS.lstat(at("link")).mode & 0o170000);
+  step(() => FS.writeFile(at("link"), "through the link"));
+  step(() => FS.readFile(at("other/inside"), { encoding: "utf8" }));
+  step(() => FS.chmod(at("other/inside"), 0o640));
+  step(() => FS.stat(at("other/inside")).mode);
+  FS.chmod(at("other/inside"), 0o400);
+  step(() => FS.open(at("other/inside"), "r+"));
+  step(() => FS.utime?.(at("log"), 1000, 5000));
+  step(() => FS.utime && FS.stat(at("log")).mtime.getTime());
+  step(() => FS.readdir(dir).sort());
+  step(() => FS.readdir(at("log")));
+  return results;
+}
+
+/** A test of both builds. */
+function eachBuild(title: string, run: (t: TestContext, build: BuildName) => Promise<void>): void {
+  for (const build of BUILDS) test(`${title} (${build})`, (t) => run(t, build));
+}
+
+eachBuild("does what MEMFS does: results, error numbers, positions", async (t, build) => {
+  const { FS } = await withTree(t, build);
+  FS.mkdir("/memory");
+  assert.deepEqual(useFiles(FS, "/mnt"), useFiles(FS, "/memory"));
+});
+
+eachBuild(
+  "what others remove, rename, replace and change is seen at once: no node outlives its name",
+  async (t, build) => {
+    const { FS, vfs, errno } = await withTree(t, build);
+    const { fs } = vfs;
+    const text = (path: string): string => FS.readFile(path, { encoding: "utf8" });
+    fs.mkdirSync("/dir");
+    fs.writeFileSync("/dir/file", "one");
+    assert.equal(text("/mnt/dir/file"), "one");
+    fs.renameSync("/dir/file", "/dir/moved");
+    assert.equal(
+      errno(() => text("/mnt/dir/file")),
+      44,
+    );
+    assert.equal(text("/mnt/dir/moved"), "one");
+    fs.renameSync("/dir", "/other");
+    assert.equal(
+      errno(() => text("/mnt/dir/moved")),
+      44,
+    );
+    assert.equal(text("/mnt/other/moved"), "one");
+    fs.unlinkSync("/other/moved");
+    fs.mkdirSync("/other/moved");
+    assert.equal(FS.stat("/mnt/other/moved").mode & 0o170000, 0o040000);
+    fs.rmdirSync("/other/moved");
+    fs.symlinkSync("target", "/other/moved");
+    fs.writeFileSync("/other/target", "two");
+    assert.equal(text("/mnt/other/moved"), "two");
+    fs.chmodSync("/other/target", 0);
+    assert.equal(
+      errno(() => text("/mnt/other/moved")),
+      2,
+    );
+    fs.chmodSync("/other/target", 0o600);
+    assert.equal(text("/mnt/other/moved"), "two");
+    // What the program has renamed is in its table of nodes under a name that no walk asks for.
+    FS.rename("/mnt/other/target", "/mnt/last");
+    fs.unlinkSync("/last");
+    assert.equal(
+      errno(() => text("/mnt/last")),
+      44,
+    );
+    fs.mkdirSync("/full/inside", { recursive: true });
+    fs.mkdirSync("/empty");
+    assert.equal(
+      errno(() => FS.rename("/mnt/empty", "/mnt/full")),
+      55,
+    );
+    fs.rmdirSync("/empty");
+    assert.equal(
+      errno(() => FS.stat("/mnt/empty")),
+      44,
+    );
+    fs.writeFileSync("/last", "three");
+    assert.equal(text("/mnt/last"), "three");
+  },
+);
+
+eachBuild("an open file stays usable when others remove or replace its name", async (t, build) => {
+  const { FS, vfs } = await withTree(t, build);
+  const { fs } = vfs;
+  fs.writeFileSync("/file", "old");
+  const stream = FS.open("/mnt/file", "r+");
+  fs.unlinkSync("/file");
+  fs.writeFileSync("/file", "the new one");
+  const into = new Uint8Array(8);
+  assert.equal(FS.read(stream, into, 0, 8, 0), 3);
+  FS.write(stream, bytes("OLDER"), 0, 5, 0);
+  FS.truncate(stream.node, 4);
+  assert.equal(FS.read(stream, into, 0, 8, 0), 4);
+  assert.equal(FS.llseek(stream, 0, END), 4);
+  assert.equal(fs.readFileSync("/file", "utf8"), "the new one");
+  FS.close(stream);
+});
+
+eachBuild(
+  "a file that another thread creates between two steps of an open is opened, unless O_EXCL asks for a new one",
+  async (t, build) => {
+    const { FS, vfs, errno } = await withTree(t, build);
+    // FS.open() has looked for the file when it comes to mknod.
+    const { mknod } = FS;
+    FS.mknod = (path, ...rest) => {
+      vfs.fs.writeFileSync(path.replace("/mnt", ""), "theirs");
+      return mknod.call(FS, path, ...rest);
+    };
+    const stream = FS.open("/mnt/file", O_RDWR | O_CREAT);
+    assert.equal(FS.llseek(stream, 0, END), 6);
+    assert.equal(FS.llseek(FS.open("/mnt/log", "a+"), 0, END), 6);
+    assert.equal(
+      errno(() => FS.open("/mnt/lock", O_RDWR | O_CREAT | O_EXCL)),
+      20,
+    );
+    FS.mknod = mknod;
+  },
+);
+
+eachBuild("an append goes behind what another thread appends between two steps of a write", async (t, build) => {
+  const { FS, vfs } = await withTree(t, build);
+  const stream = FS.open("/mnt/log", "a");
+  // FS.write() asks for the end, and passes it on as the place to write to.
+  const { llseek } = FS;
+  FS.llseek = (...args) => {
+    const end = llseek.apply(FS, args);
+    vfs.fs.appendFileSync("/log", "theirs ");
+    return end;
+  };
+  FS.write(stream, bytes("ours "), 0, 5);
+  FS.llseek = llseek;
+  assert.equal(vfs.fs.readFileSync("/log", "utf8"), "theirs ours ");
+  assert.equal(stream.position, 12);
+});
+
+eachBuild("a directory is listed to its end while others remove what is in it", async (t, build) => {
+  const { FS, vfs, errno } = await withTree(t, build);
+  for (const dir of ["/", "/dir/"]) {
+    vfs.fs.mkdirSync(dir, { recursive: true });
+    vfs.fs.writeFileSync(`${dir}gone`, "");
+    const stream = FS.open(`/mnt${dir}`, "r");
+    // As getdents64 does: it lists the path, and then looks for each name in the node.
+    assert.ok(FS.readdir(`/mnt${dir}`).includes("gone"));
+    vfs.fs.unlinkSync(`${dir}gone`);
+    if (FS.lookupNode !== undefined) assert.equal(FS.lookupNode(stream.node, "gone").mode & 0o170000, 0o100000);
+    assert.equal(
+      errno(() => FS.stat(`/mnt${dir}gone`)),
+      44,
+    );
+    FS.close(stream);
+    if (FS.lookupNode !== undefined)
+      assert.equal(
+        errno(() => FS.lookupNode(stream.node, "gone")),
+        44,
+      );
+  }
+});
+
+/** A node of newer versions' calls, by which a program of an older one can make them too. */
+interface NewerStream extends Stream {
+  node: { parent: object; node_ops: NewerNodeOps };
+  stream_ops: {
+    getattr(stream: Stream): { size: number; nlink: number; mode: number };
+    setattr(stream: Stream, changes: object): void;
+    fsync(stream: Stream): number;
+    close(stream: Stream): void;
+    read(stream: Stream, into: Uint8Array, offset: number, length: number, position: number): number;
+  };
+}
+
+interface NewerNodeOps {
+  link(parent: object, name: string, from: string, flags: number): object;
+  setattr(node: object, changes: object): void;
+  statfs(root: unknown): { bsize: number; bavail: number; namelen: number };
+}
+
+test("what newer versions of FS ask too: attributes of open files, links, single times, duplicates", async (t) => {
+  const { FS, vfs, errno } = await withTree(t, "sql-wasm-debug");
+  vfs.fs.writeFileSync("/file", "0123456789");
+  const stream = FS.open("/mnt/file", "r+") as NewerStream;
+  const { stream_ops: ops, node } = stream;
+  node.node_ops.link(node.parent, "hard", "/mnt/file", 0);
+  assert.equal(ops.getattr(stream).nlink, 2);
+  assert.equal(
+    errno(() => node.node_ops.link(node.parent, "hard", "/mnt/file", 0)),
+    20,
+  );
+  assert.equal(
+    errno(() => node.node_ops.link(node.parent, "other", "/tmp", 0)),
+    75,
+  );
+  node.node_ops.setattr(node, { atime: null, mtime: 5000.25 });
+  assert.equal(vfs.fs.statSync("/file").mtimeMs, 5000.25);
+  // What chown() passes changes no time.
+  node.node_ops.setattr(node, { timestamp: 7000, dontFollow: false });
+  assert.equal(vfs.fs.statSync("/file").mtimeMs, 5000.25);
+  vfs.fs.unlinkSync("/file");
+  vfs.fs.writeFileSync("/file", "another");
+  ops.setattr(stream, { mode: 0o100600 });
+  ops.setattr(stream, { size: 3 });
+  assert.deepEqual([ops.getattr(stream).size, ops.getattr(stream).mode], [3, 0o100600]);
+  assert.equal(vfs.fs.readFileSync("/file", "utf8"), "another");
+  assert.equal(ops.fsync(stream), 0);
+  const { bsize, bavail, namelen } = node.node_ops.statfs(undefined);
+  assert.deepEqual([bsize, bavail > 1000, namelen], [4096, true, 255]);
+  // A duplicate has the same open file, which is closed with the last of them.
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(stream)), stream) as NewerStream;
+  copy.fd = FS.streams.length;
+  FS.streams[copy.fd] = copy;
+  FS.close(stream);
+  const into = new Uint8Array(4);
+  assert.equal(ops.read(copy, into, 0, 4, 0), 3);
+  FS.close(copy);
+  assert.equal(
+    errno(() => ops.read(copy, into, 0, 4, 0)),
+    8,
+  );
+});
+
+eachBuild("a mapping is a copy that msync() writes back, as far as the file goes", async (t, build) => {
+  const { FS, vfs } = await withTree(t, build);
+  vfs.fs.writeFileSync("/file", "0123456789");
+  const stream = FS.open("/mnt/file", "r+");
+  const address = FS.mmap.length === 6 ? [0] : [];
+  // PROT_READ | PROT_WRITE, MAP_SHARED
+  assert.ok(
+    Object.values(FS.mmap(stream, ...address, 100, 0, 3, 1)).some((value) => typeof value === "number" && value > 0),
+  );
+  const changed = new Uint8Array(100).fill(0x61);
+  FS.msync(stream, changed, 4, 96, 1);
+  assert.equal(vfs.fs.readFileSync("/file", "utf8"), "0123aaaaaa");
+  assert.deepEqual(FS.readdir("/").includes(".threadfs-mapped"), false);
+});
+
+eachBuild(
+  "what a program passes is checked: closed and foreign descriptors, lengths beyond a buffer, devices",
+  async (t, build) => {
+    const { FS, vfs, errno } = await withTree(t, build);
+    vfs.fs.writeFileSync("/file", "0123456789");
+    const stream = FS.open("/mnt/file", "r+");
+    const buffer = new Uint8Array(8);
+    // Assertions of a build come first.
+    const [read, write] = [
+      (stream as unknown as { stream_ops: Record<string, (...args: unknown[]) => unknown> }).stream_ops,
+    ].flatMap((ops) => [ops.read as (...args: unknown[]) => unknown, ops.write as (...args: unknown[]) => unknown]);
+    for (const [offset, length] of [
+      [0, 9],
+      [8, 1],
+      [-1, 1],
+      [0, Number.NaN],
+      [2 ** 40, 2 ** 40],
+    ]) {
+      assert.equal(
+        errno(() => read?.(stream, buffer, offset, length, 0)),
+        21,
+      );
+      assert.equal(
+        errno(() => write?.(stream, buffer, offset, length, 0)),
+        21,
+      );
+    }
+    assert.equal(
+      errno(() => read?.(stream, buffer, 0, 8, -5)),
+      28,
+    );
+    assert.equal(
+      errno(() => FS.llseek(stream, 2 ** 60, SET)),
+      28,
+    );
+    assert.equal(
+      errno(() => FS.truncate("/mnt/file", 2 ** 60)),
+      28,
+    );
+    assert.equal(
+      errno(() => FS.mknod("/mnt/device", 0o020666, 0x103)),
+      63,
+    );
+    FS.close(stream);
+    assert.equal(
+      errno(() => read?.(stream, buffer, 0, 8, 0)),
+      8,
+    );
+    assert.equal(
+      errno(() => write?.(stream, buffer, 0, 8, 0)),
+      8,
+    );
+    const foreign = FS.open("/in memory", "w+");
+    assert.equal(
+      errno(() => read?.(foreign, buffer, 0, 8, 0)),
+      8,
+    );
+    assert.equal(vfs.fs.readFileSync("/file", "utf8"), "0123456789");
+  },
+);
+
+eachBuild("a FIFO has no positions, and is empty at once for who does not wait", async (t, build) => {
+  const { FS, vfs, errno } = await withTree(t, build);
+  FS.mknod("/mnt/fifo", 0o010644, 0);
+  assert.ok(vfs.fs.lstatSync("/fifo").isFIFO());
+  const stream = FS.open("/mnt/fifo", O_RDWR | O_NONBLOCK);
+  assert.equal(FS.write(stream, bytes("in and out"), 0, 10), 10);
+  const into = new Uint8Array(20);
+  assert.equal(FS.read(stream, into, 0, 6), 6);
+  assert.equal(FS.read(stream, into, 0, 20), 4);
+  assert.equal(
+    errno(() => FS.read(stream, into, 0, 20)),
+    6,
+  );
+  assert.equal(
+    errno(() => FS.llseek(stream, 0, SET)),
+    70,
+  );
+});
+
+eachBuild("offsets and sizes beyond 4 GiB", async (t, build) => {
+  const { FS, vfs } = await withTree(t, build);
+  const stream = FS.open("/mnt/large", "w+");
+  const at = 2 ** 33 + 5;
+  FS.llseek(stream, at, SET);
+  FS.write(stream, bytes("far"), 0, 3);
+  assert.equal(FS.stat("/mnt/large").size, at + 3);
+  const into = new Uint8Array(3);
+  assert.equal(FS.read(stream, into, 0, 3, at), 3);
+  assert.deepEqual(into, bytes("far"));
+  FS.close(stream);
+  vfs.fs.unlinkSync("/large");
+});
+
+describe("mounting", () => {
+  test("a directory of the tree is a root that the program cannot leave; a context of the caller's has its uid", async (t) => {
+    const { FS, vfs, errno } = await withTree(t, "sql-wasm-debug");
+    vfs.fs.mkdirSync("/part/dir", { recursive: true });
+    vfs.fs.writeFileSync("/secret", "x");
+    vfs.fs.chmodSync("/secret", 0o600);
+    FS.mkdir("/part");
+    FS.mount(threadfs, { vfs, FS, root: "/part" }, "/part");
+    assert.deepEqual(FS.readdir("/part"), [".", "..", "dir"]);
+    assert.equal(
+      errno(() => FS.stat("/part/../part/dir/../../secret")),
+      44,
+    );
+    FS.mkdir("/user");
+    FS.mount(threadfs, { context: vfs.context({ uid: 1000 }), FS }, "/user");
+    assert.equal(
+      errno(() => FS.open("/user/secret", "r")),
+      2,
+    );
+    assert.equal(FS.stat("/mnt/secret").size, 1);
+  });
+
+  test("a file system that is mounted in a tree is found, and is gone after it is unmounted", async (t) => {
+    const { FS, vfs } = await withTree(t, "sql-wasm-debug");
+    const second = await createVfs({ maxBytes: 1 << 24 });
+    t.after(() => second.close());
+    vfs.fs.mkdirSync("/dir/inner", { recursive: true });
+    second.fs.writeFileSync("/other", "");
+    FS.mount(threadfs, { vfs: second, FS }, "/mnt/dir/inner");
+    assert.deepEqual(FS.readdir("/mnt/dir/inner"), [".", "..", "other"]);
+    FS.unmount("/mnt/dir/inner");
+    assert.deepEqual(FS.readdir("/mnt/dir/inner"), [".", ".."]);
+  });
+
+  test("bad options are refused with a code", async (t) => {
+    const { FS, vfs } = await withTree(t, "sql-wasm-debug");
+    FS.mkdir("/bad");
+    const cases: [object, string][] = [
+      [{ FS }, "ERR_INVALID_ARG_TYPE"],
+      [{ vfs }, "ERR_INVALID_ARG_TYPE"],
+      [{ vfs, FS: {} }, "ERR_INVALID_ARG_VALUE"],
+      [{ vfs, FS, rot: "/" }, "ERR_INVALID_ARG_VALUE"],
+      [{ context: vfs.context(), FS, root: "/" }, "ERR_INVALID_ARG_VALUE"],
+      [{ vfs, context: vfs.context(), FS }, "ERR_INVALID_ARG_TYPE"],
+      [{ vfs, FS, root: "/none" }, "ENOENT"],
+    ];
+    for (const [options, code] of cases) assert.throws(() => FS.mount(threadfs, options, "/bad"), { code });
+    // Closure has renamed the members of its nodes.
+    assert.throws(() => FS.mount(threadfs, { vfs, FS: { ...FS, root: { a: {}, b: {} } } }, "/bad"), /Closure/);
+  });
+});

@@ -1,0 +1,200 @@
+/** What FS asks of a file system for an open file. A position is the program's: only the tree's end of a file that is appended to is the tree's. */
+import {
+  O_ACCMODE,
+  O_APPEND,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  SEEK_CUR,
+  SEEK_END,
+  SEEK_SET,
+} from "../../abi/flags.js";
+import { S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../../abi/mode.js";
+import * as STAT from "../../abi/stat.js";
+import { EBADF, EFAULT, EINVAL, ENODEV } from "./errno.js";
+import { setAttributes } from "./node-ops.js";
+import type { Tree } from "./tree.js";
+import type { FsAttributes, FsChanges, FsNode, FsStream, Mapping, OpenFile } from "./types.js";
+
+const MAP_PRIVATE = 2;
+/** As many bytes are copied one by one in less time than it takes to make a view of them. */
+const FEW_BYTES = 128;
+
+/** A part of the program's memory. */
+type Bytes = Int8Array | Uint8Array;
+
+/** Opens the file of a stream that FS has made. FS has followed links, and emptied the file. */
+function open(tree: Tree, stream: FsStream): void {
+  const { node, flags } = stream;
+  const type = node.mode & S_IFMT;
+  let given = (flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_PATH)) | O_NOFOLLOW;
+  if (type === S_IFDIR) given = (given & ~O_APPEND) | O_DIRECTORY;
+  // FS has created the file a moment ago, or found it: another thread may have removed it since then.
+  else if (type === S_IFREG) given |= flags & O_CREAT;
+  const fd = tree.build.run(() => tree.calls.open(tree.pathOf(node), given, node.mode & 0o777));
+  const file: OpenFile = { fd, appends: (given & O_APPEND) !== 0, isPipe: type === S_IFIFO };
+  if (file.isPipe) stream.seekable = false;
+  stream.treeFile = file;
+  // Each walk has made nodes of its own, but for the root.
+  if (node === node.parent) stream.node = tree.rootOpened(node);
+  stream.node.treeFile = file;
+}
+
+/** The open file of a stream. @throws EBADF */
+function fileOf(tree: Tree, { treeFile }: FsStream): OpenFile {
+  if (treeFile === undefined || treeFile.fd < 0) throw tree.build.error(EBADF);
+  return treeFile;
+}
+
+/** Closes the file with the last descriptor of the program that has it. Versions of Emscripten that do not tell of duplicates are many: so they are counted here. */
+function close(tree: Tree, stream: FsStream): void {
+  const { treeFile } = stream;
+  if (treeFile === undefined || treeFile.fd < 0 || tree.build.isShared(stream)) return;
+  const { fd } = treeFile;
+  treeFile.fd = -1;
+  const { calls } = tree;
+  // The tree, or the context, has been closed meanwhile, and its descriptors with it.
+  if (!calls.closed && calls.attachment.state === 0) calls.closeQuietly(fd);
+}
+
+/** Where a call reads or writes; -1: at the file's own position, where a pipe ends. @throws EINVAL */
+function offsetOf(tree: Tree, { isPipe }: OpenFile, position: number): number {
+  if (!(Number.isSafeInteger(position) && position >= 0)) throw tree.build.error(EINVAL);
+  return isPipe ? -1 : position;
+}
+
+/** Checks that the program's memory has the bytes that a call is about. @throws EFAULT */
+function checkPart(tree: Tree, buffer: Bytes, offset: number, length: number): void {
+  if (!(offset >= 0 && length >= 0 && offset + length <= buffer.byteLength)) throw tree.build.error(EFAULT);
+}
+
+/** These bytes. @throws EFAULT */
+function partOf(tree: Tree, buffer: Bytes, offset: number, length: number): Uint8Array {
+  checkPart(tree, buffer, offset, length);
+  return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
+}
+
+function read(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number {
+  const file = fileOf(tree, stream);
+  const at = offsetOf(tree, file, position);
+  const { calls } = tree;
+  try {
+    if (length > FEW_BYTES) return calls.read(file.fd, partOf(tree, buffer, offset, length), at);
+    checkPart(tree, buffer, offset, length);
+    calls.checkOpen();
+    const got = calls.check(calls.core.sysRead(calls.ctx, file.fd, at, length), "read");
+    const { io } = calls.attachment;
+    for (let i = 0; i < got; i++) buffer[offset + i] = io[i] as number;
+    return got;
+  } catch (error) {
+    throw tree.build.translate(error);
+  }
+}
+
+/** Writes to a descriptor of the tree. */
+function writeBytes({ calls }: Tree, fd: number, from: Bytes, offset: number, length: number, at: number): number {
+  if (length > FEW_BYTES) return calls.write(fd, new Uint8Array(from.buffer, from.byteOffset + offset, length), at);
+  calls.checkOpen();
+  const { io } = calls.attachment;
+  for (let i = 0; i < length; i++) io[i] = from[offset + i] as number;
+  return calls.check(calls.core.sysWrite(calls.ctx, fd, at, length), "write");
+}
+
+function write(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number {
+  const file = fileOf(tree, stream);
+  checkPart(tree, buffer, offset, length);
+  const at = offsetOf(tree, file, position);
+  const { calls, build } = tree;
+  try {
+    // What is appended goes to the end as it is at that moment: FS has asked for the end before, and another thread may have moved it.
+    const appends = file.appends && (stream.flags & O_APPEND) !== 0;
+    const wrote = writeBytes(tree, file.fd, buffer, offset, length, appends ? -1 : at);
+    // FS adds what was written.
+    if (appends && !file.isPipe) stream.position = calls.core.sysLseek(calls.ctx, file.fd, 0, SEEK_CUR) - wrote;
+    return wrote;
+  } catch (error) {
+    throw build.translate(error);
+  }
+}
+
+function seek(tree: Tree, stream: FsStream, offset: number, whence: number): number {
+  const file = fileOf(tree, stream);
+  let from = whence === SEEK_SET ? 0 : stream.position;
+  if (whence === SEEK_END) {
+    tree.build.check(tree.statFile(file));
+    from = tree.calls.attachment.stat[STAT.size] as number;
+  }
+  const position = from + offset;
+  if (!Number.isSafeInteger(position) || position < 0) throw tree.build.error(EINVAL);
+  return position;
+}
+
+/**
+ * mmap(2): a copy of the file in the program's memory, which msync(2) and munmap(2) write back. FS passes an address before the length in old versions.
+ */
+function mmap(tree: Tree, stream: FsStream, rest: number[]): Mapping {
+  const file = fileOf(tree, stream);
+  if ((stream.node.mode & S_IFMT) !== S_IFREG) throw tree.build.error(ENODEV);
+  const [length = 0, position = 0, prot = 0] = rest.slice(-4);
+  const { build, calls } = tree;
+  build.check(tree.statFile(file));
+  const size = Math.max(Math.min((calls.attachment.stat[STAT.size] as number) - position, length), 0);
+  // What is beyond the end of the file is zeros.
+  const contents = new Uint8Array(length);
+  let done = 0;
+  while (done < size) {
+    const got = build.run(() => calls.read(file.fd, contents.subarray(done, size), position + done));
+    if (got === 0) break;
+    done += got;
+  }
+  return build.mapped(contents, rest.length > 4 ? [0, length, 0, prot, MAP_PRIVATE] : [length, 0, prot, MAP_PRIVATE]);
+}
+
+/** msync(2): writes a mapping back, without making the file longer. */
+function msync(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number): number {
+  const file = fileOf(tree, stream);
+  const { build, calls } = tree;
+  build.check(tree.statFile(file));
+  const size = Math.max(Math.min((calls.attachment.stat[STAT.size] as number) - offset, length), 0);
+  const from = partOf(tree, buffer, 0, size);
+  for (let done = 0; done < size; ) {
+    done += build.run(() => calls.write(file.fd, from.subarray(done), offset + done));
+  }
+  return 0;
+}
+
+/** The table of a mount. */
+export function streamOps(tree: Tree): object {
+  const { build, calls } = tree;
+  const { core, ctx } = calls;
+  return {
+    open: (stream: FsStream): void => open(tree, stream),
+    close: (stream: FsStream): void => close(tree, stream),
+    read: (stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number =>
+      read(tree, stream, buffer, offset, length, position),
+    write: (stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number =>
+      write(tree, stream, buffer, offset, length, position),
+    llseek: (stream: FsStream, offset: number, whence: number): number => seek(tree, stream, offset, whence),
+    getattr(stream: FsStream): FsAttributes {
+      build.check(tree.statFile(fileOf(tree, stream)));
+      return tree.attributes();
+    },
+    setattr(stream: FsStream, changes: FsChanges): void {
+      fileOf(tree, stream);
+      setAttributes(tree, stream.node as FsNode, changes);
+    },
+    allocate(stream: FsStream, offset: number, length: number): void {
+      const { fd } = fileOf(tree, stream);
+      build.run(() => build.check(core.sysFallocate(ctx, fd, 0, offset, length)));
+    },
+    mmap: (stream: FsStream, ...rest: number[]): Mapping => mmap(tree, stream, rest),
+    msync: (stream: FsStream, buffer: Bytes, offset: number, length: number): number =>
+      msync(tree, stream, buffer, offset, length),
+    fsync(stream: FsStream): number {
+      fileOf(tree, stream);
+      return 0;
+    },
+  };
+}
