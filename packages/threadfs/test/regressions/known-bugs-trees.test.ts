@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { defined } from "../../../cli/dist/support/defined.js";
-import { POINT } from "../../dist/abi/abi.js";
+import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, POINT } from "../../dist/abi/abi.js";
 import type { FsSync } from "../../dist/src/index.js";
 import { counted } from "../support/counters.js";
 import { objectDriver } from "../support/drivers/object-driver.js";
@@ -33,9 +33,10 @@ describe("bug 24: readdir while other threads move entries", () => {
       const names: string[] = [];
       const end = core.sysGetdents(ctx, fd, 0, -1);
       for (let at = 0; at < end; ) {
-        const length = defined(arena.io[at + 9], "length of the name");
-        names.push(Buffer.from(arena.io.slice(at + 10, at + 10 + length)).toString());
-        at += (10 + length + 7) & ~7;
+        const length = defined(arena.io[at + DIRENT_NAME_LENGTH], "length of the name");
+        const name = at + DIRENT_NAME;
+        names.push(Buffer.from(arena.io.slice(name, name + length)).toString());
+        at = (name + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
       }
       return names;
     };

@@ -5,7 +5,15 @@
  *  - what was made is removed: as many objects live as at first; it is filled again, to the same count;
  *  - the tree is emptied wholly while the arena is full.
  */
-import { ERRNO, MNT_DETACH, O_DIRECTORY } from "../../../threadfs/dist/abi/abi.js";
+import {
+  DIRENT_ALIGN,
+  DIRENT_NAME,
+  DIRENT_NAME_LENGTH,
+  DIRENT_TYPE,
+  ERRNO,
+  MNT_DETACH,
+  O_DIRECTORY,
+} from "../../../threadfs/dist/abi/abi.js";
 import type { Failure } from "../support/check.js";
 import {
   type Counts,
@@ -229,6 +237,10 @@ function removeBelow(session: AllocSession, dir: string, good: Good): void {
   }
 }
 
+/** Where the entry behind one with a name of this length begins. */
+const nextEntry = (at: number, length: number): number =>
+  (at + DIRENT_NAME + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
+
 /** The entries of a directory: names and types. */
 function list(session: AllocSession, dir: string, good: Good): [name: string, type: number][] {
   const fd = session.open(dir, O_DIRECTORY);
@@ -238,9 +250,10 @@ function list(session: AllocSession, dir: string, good: Good): [name: string, ty
   good(bytes, `reading ${dir}`);
   const all = Buffer.from(session.thread.io.slice(0, Math.max(bytes, 0)));
   const names: [string, number][] = [];
-  for (let at = 0, length = 0; at < bytes; at += (10 + length + 7) & ~7) {
-    length = all.readUInt8(at + 9);
-    names.push([all.toString("utf8", at + 10, at + 10 + length), all.readUInt8(at + 8)]);
+  for (let at = 0, length = 0; at < bytes; at = nextEntry(at, length)) {
+    length = all.readUInt8(at + DIRENT_NAME_LENGTH);
+    const name = at + DIRENT_NAME;
+    names.push([all.toString("utf8", name, name + length), all.readUInt8(at + DIRENT_TYPE)]);
   }
   session.close(fd);
   return names;

@@ -3,7 +3,21 @@
  * keeps its nodes in one plain object. Where it is not "exact" it reports every other name that is revalidated as stale, so that walks
  * leave rcu mode and look the name up again although the tree has not changed.
  */
-import { DRIVER_OP, ERRNO, HOOK, S_IFDIR, S_IFMT, S_IFREG, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import {
+  DIRENT_ALIGN,
+  DIRENT_NAME,
+  DIRENT_NAME_LENGTH,
+  DIRENT_OFF,
+  DIRENT_TYPE,
+  DRIVER_OP,
+  DT_SHIFT,
+  ERRNO,
+  HOOK,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  SCRATCH,
+} from "../../../threadfs/dist/abi/abi.js";
 import type { DriverContents, DriverNodes } from "../model/state.js";
 import { defined } from "../support/defined.js";
 import type { ScratchThread } from "./core-calls.js";
@@ -149,13 +163,14 @@ function readdir(t: DriverThread, dir: number, from: number): number {
   const v = view(t);
   const all = Object.entries(kidsOf(nodeOf(t, dir)));
   let used = 0;
-  for (const [name, ino] of all.slice(from)) {
+  for (const [n, [name, ino]] of all.slice(from).entries()) {
     const at = SCRATCH.IO + used;
     v.setFloat64(at, ino, true);
-    v.setUint8(at + 8, (nodeOf(t, ino).mode & S_IFMT) >> 12);
-    v.setUint8(at + 9, name.length);
-    for (let i = 0; i < name.length; i++) v.setUint8(at + 10 + i, name.charCodeAt(i));
-    used += (10 + name.length + 7) & ~7;
+    v.setFloat64(at + DIRENT_OFF, from + n + 1, true);
+    v.setUint8(at + DIRENT_TYPE, (nodeOf(t, ino).mode & S_IFMT) >> DT_SHIFT);
+    v.setUint8(at + DIRENT_NAME_LENGTH, name.length);
+    for (let i = 0; i < name.length; i++) v.setUint8(at + DIRENT_NAME + i, name.charCodeAt(i));
+    used += (DIRENT_NAME + name.length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
   }
   v.setFloat64(SCRATCH.DRIVER, all.length, true);
   return used;

@@ -13,6 +13,9 @@ import {
   AT_SYMLINK_NOFOLLOW,
   COUNTER,
   type CoreExports,
+  DIRENT_ALIGN,
+  DIRENT_NAME,
+  DIRENT_NAME_LENGTH,
   ERRNO,
   MNT_DETACH,
   MS_BIND,
@@ -379,10 +382,10 @@ export class Thread {
     const bytes = this.arena.io.slice(0, n);
     const view = new DataView(bytes.buffer);
     for (let at = 0; at < n; ) {
-      const length = view.getUint8(at + 9);
-      const name = new TextDecoder().decode(bytes.subarray(at + 10, at + 10 + length));
+      const length = view.getUint8(at + DIRENT_NAME_LENGTH);
+      const name = new TextDecoder().decode(bytes.subarray(at + DIRENT_NAME, at + DIRENT_NAME + length));
       found.push({ name, ino: view.getFloat64(at, true) });
-      at += (10 + length + 7) & ~7;
+      at += (DIRENT_NAME + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
     }
     return found;
   }
