@@ -5,16 +5,9 @@
  *  - what was made is removed: as many objects live as at first; it is filled again, to the same count;
  *  - the tree is emptied wholly while the arena is full.
  */
-import {
-  DIRENT_ALIGN,
-  DIRENT_NAME,
-  DIRENT_NAME_LENGTH,
-  DIRENT_TYPE,
-  ERRNO,
-  MNT_DETACH,
-  O_DIRECTORY,
-} from "../../../threadfs/dist/abi/abi.js";
+import { ERRNO, MNT_DETACH, O_DIRECTORY } from "../../../threadfs/dist/abi/abi.js";
 import type { Failure } from "../support/check.js";
+import { readDirents } from "../support/dirents.js";
 import {
   type Counts,
   countDifference,
@@ -237,10 +230,6 @@ function removeBelow(session: AllocSession, dir: string, good: Good): void {
   }
 }
 
-/** Where the entry behind one with a name of this length begins. */
-const nextEntry = (at: number, length: number): number =>
-  (at + DIRENT_NAME + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
-
 /** The entries of a directory: names and types. */
 function list(session: AllocSession, dir: string, good: Good): [name: string, type: number][] {
   const fd = session.open(dir, O_DIRECTORY);
@@ -248,13 +237,7 @@ function list(session: AllocSession, dir: string, good: Good): [name: string, ty
   if (fd < 0) return [];
   const bytes = session.core.sysGetdents(0, fd, 0, -1);
   good(bytes, `reading ${dir}`);
-  const all = Buffer.from(session.thread.io.slice(0, Math.max(bytes, 0)));
-  const names: [string, number][] = [];
-  for (let at = 0, length = 0; at < bytes; at = nextEntry(at, length)) {
-    length = all.readUInt8(at + DIRENT_NAME_LENGTH);
-    const name = at + DIRENT_NAME;
-    names.push([all.toString("utf8", name, name + length), all.readUInt8(at + DIRENT_TYPE)]);
-  }
+  const names = readDirents(session.thread.io, bytes).map(({ name, type }): [string, number] => [name, type]);
   session.close(fd);
   return names;
 }

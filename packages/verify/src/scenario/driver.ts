@@ -3,23 +3,10 @@
  * keeps its nodes in one plain object. Where it is not "exact" it reports every other name that is revalidated as stale, so that walks
  * leave rcu mode and look the name up again although the tree has not changed.
  */
-import {
-  DIRENT_ALIGN,
-  DIRENT_NAME,
-  DIRENT_NAME_LENGTH,
-  DIRENT_OFF,
-  DIRENT_TYPE,
-  DRIVER_OP,
-  DT_SHIFT,
-  ERRNO,
-  HOOK,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-  SCRATCH,
-} from "../../../threadfs/dist/abi/abi.js";
+import { DRIVER_OP, ERRNO, HOOK, S_IFDIR, S_IFMT, S_IFREG, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import type { DriverContents, DriverNodes } from "../model/state.js";
 import { defined } from "../support/defined.js";
+import { writeDirent } from "../support/dirents.js";
 import type { ScratchThread } from "./core-calls.js";
 
 export const DRIVER_NAME = "twig";
@@ -162,18 +149,11 @@ function unlink(t: DriverThread, dir: number, length: number, ino: number): numb
 function readdir(t: DriverThread, dir: number, from: number): number {
   const v = view(t);
   const all = Object.entries(kidsOf(nodeOf(t, dir)));
-  let used = 0;
-  for (const [n, [name, ino]] of all.slice(from).entries()) {
-    const at = SCRATCH.IO + used;
-    v.setFloat64(at, ino, true);
-    v.setFloat64(at + DIRENT_OFF, from + n + 1, true);
-    v.setUint8(at + DIRENT_TYPE, (nodeOf(t, ino).mode & S_IFMT) >> DT_SHIFT);
-    v.setUint8(at + DIRENT_NAME_LENGTH, name.length);
-    for (let i = 0; i < name.length; i++) v.setUint8(at + DIRENT_NAME + i, name.charCodeAt(i));
-    used += (DIRENT_NAME + name.length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
-  }
+  let at = SCRATCH.IO;
+  for (const [n, [name, ino]] of all.entries())
+    if (n >= from) at = writeDirent(v, at, { name, type: (nodeOf(t, ino).mode & S_IFMT) >> 12, ino, next: n + 1 });
   v.setFloat64(SCRATCH.DRIVER, all.length, true);
-  return used;
+  return at - SCRATCH.IO;
 }
 
 /** The host's `driverCall` for a thread. @returns >= 0 or -errno */

@@ -8,7 +8,7 @@ import { createVfs, type Vfs } from "threadfs";
 import type { BenchOptions, Question } from "../lib/question.js";
 import { Result } from "../lib/result.js";
 import { makeTempDirectory, removeTempDirectory } from "../lib/tempdir.js";
-import { DEEP, nodeProgram, type Run, treeProgram } from "./loop.js";
+import { DEEP, nodeProgram, type Run, treeProgram } from "./wasi/loop.js";
 
 /** How many times faster than node:wasi, and than one thread. */
 const TARGET = 10;
@@ -36,7 +36,7 @@ async function together(vfs: Vfs, threads: number, turns: number): Promise<numbe
   const workers = Array.from(
     { length: threads },
     () =>
-      new Worker(new URL("./worker.js", import.meta.url), {
+      new Worker(new URL("./wasi/worker.js", import.meta.url), {
         workerData: { handle: vfs.context().handle, start, turns },
       }),
   );
