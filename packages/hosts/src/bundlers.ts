@@ -103,7 +103,9 @@ const webpack: Bundler = {
     const entry = Object.fromEntries(names.map((name, i) => [name, `./${files[i]}`]));
     const modules = 'target: "node20", experiments: { outputModule: true }';
     const output = `path: ${JSON.stringify(out)}, filename: "[name].js", ${target === "node" ? "module: true" : ""}`;
-    const text = `{ mode: "production", context: ${JSON.stringify(folder)}, entry: ${JSON.stringify(entry)},
+    // Programs for Node are seldom minimized, which takes most of the time.
+    const text = `{ mode: "production", optimization: { minimize: ${target === "page"} },
+      context: ${JSON.stringify(folder)}, entry: ${JSON.stringify(entry)},
       ${target === "node" ? modules : 'target: "web"'}, output: { ${output} } }`;
     const config = configure(folder, "webpack.config.mjs", text);
     const script = join(folder, "webpack-run.mjs");

@@ -93,7 +93,7 @@ export const WALK: Mutant[] = [
         to: "  else if (nd.rcu && err != -ECHILD && err != -ENOTDIR && !checkRcu(nd))",
       },
     ],
-    caughtBy: [pair("users@sysStat(path=/closed/x) || rmdir")],
+    caughtBy: [pair("users@sysStat(path=/closed/./x) || rmdir")],
   },
   {
     name: "a negative entry is a result before its sequence is checked",

@@ -263,7 +263,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     looks: [[stat("/d/n"), stat(`/d/${LONG}`)]],
   },
   users: {
-    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 }), stat("/closed/x")],
+    stat: [stat("/p/q/f", { ctx: 1 }), stat("/p/q/f", { ctx: 2 }), stat("/p/f", { ctx: 2 }), stat("/closed/./x")],
     rmdir: [rmdir("/closed")],
     access: [access("/p/f", 2, 1), access("/p/f", 4, 2), access("/p/q", 3, 2)],
     open: [open("/p/f", O_RDWR, 1), open("/p/f", O_RDWR, 2)],

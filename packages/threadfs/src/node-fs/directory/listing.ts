@@ -73,6 +73,13 @@ class Pieces implements FileSink {
     this.#add(all - this.#length);
     return this.#bytes;
   }
+
+  /** The same as words: those of the scratch area are always the same. */
+  words(all: number): Int32Array {
+    const bytes = this.#bytes;
+    if (this.#length === 0) return this.#attachment.ioWords;
+    return new Int32Array(bytes.buffer, bytes.byteOffset, all / WORD);
+  }
 }
 
 /**
@@ -96,7 +103,7 @@ export function scan(calls: SystemCalls, path: Path, typed: boolean): Listing | 
   const { [SCAN_PLAIN]: plain, [SCAN_COMMON]: common } = attachment.stat;
   const bytes = pieces.end(all);
   const entries = sortedEntries(bytes, all, common);
-  const names = plain === 1 ? plainNames(entries, all) : rawNames(entries);
+  const names = plain === 1 ? plainNames(entries, pieces.words(all), all) : rawNames(entries);
   const listing = { names, types: typed ? typesOf(entries) : NO_TYPES };
   // What may be large is not kept.
   entries.bytes = NO_BYTES;
@@ -113,7 +120,7 @@ function typesOf({ bytes, starts, order, count }: Entries): Uint8Array {
  * The names as strings, where JSON may have all of them as they are. All strings of a list are made by one call of JSON.parse, several
  * times as fast as one by one, and none of them keeps the memory of the others.
  */
-function plainNames({ bytes, starts, order, count }: Entries, all: number): string[] {
+function plainNames({ bytes, starts, order, count }: Entries, words: Int32Array, all: number): string[] {
   if (count === 0) return [];
   // In words, of which the first has nothing but the bracket.
   const length = all / WORD + 1;
@@ -122,7 +129,6 @@ function plainNames({ bytes, starts, order, count }: Entries, all: number): stri
     text = { words: memory, bytes: asBuffer(new Uint8Array(memory.buffer)) };
   }
   const { words: into, bytes: list } = text;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, all / WORD);
   into[0] = OPEN;
   let to = 1;
   for (let i = 0; i < count; i++) {

@@ -159,13 +159,14 @@ export function sortedEntries(bytes: Uint8Array, all: number, common: number): E
   const { starts, order } = entries;
   entries.bytes = bytes;
   let count = 0;
-  // The core writes whole entries. The keys are made in the same pass, because most of a listing's time goes by names.
+  // The core writes whole entries. Where there are many the keys are made in the same pass, because most of a listing's time goes by names.
   for (let at = 0; at < all; at = nextEntry(bytes, at)) {
     starts[count] = at;
     order[count] = count;
-    putKey(entries, count, count, at, common);
+    if (count >= FEW) putKey(entries, count, count, at, common);
     count++;
   }
+  if (count > FEW) for (let n = 0; n < FEW; n++) putKey(entries, n, n, starts[n] as number, common);
   entries.count = count;
   if (count <= FEW) insert(entries, 0, count, common);
   else if (count < MANY) sortKeys(entries, 0, count, common);

@@ -162,13 +162,15 @@ for (const { resolve, paths, codes, setUp, toggle } of OTHERS) {
       const dir = walker.fs.openSync("/top", O_PATH);
       for (const path of paths) {
         for (const before of [false, true]) {
-          // An umount beside a walk in rcu mode waits until the walk is expelled, for 2 s each time: one path is enough for that.
-          if (before && !ref && resolve === "no-xdev" && path !== paths[0]) continue;
+          // An umount beside a walk in rcu mode waits until the walk is expelled, for 2 s each time: one path and three points are enough for that.
+          const waits = before && !ref && resolve === "no-xdev";
+          if (waits && path !== paths[0]) continue;
           if (before) toggle(mover, true);
           const open = () =>
             codeOf(() => walker.fs.closeSync(walker.openat2Sync(dir, path, { flags: O_PATH, resolve })));
           const passed = walker.points(open);
-          for (const id of [...POINTS, POINT.MOUNT_CHECK, POINT.MOUNT_DOWN]) {
+          const atMount = [POINT.MOUNT_CHECK, POINT.MOUNT_DOWN, POINT.COMPLETE];
+          for (const id of waits ? atMount : [...POINTS, POINT.MOUNT_CHECK, POINT.MOUNT_DOWN]) {
             for (let nth = 1; nth <= of(passed, id).length; nth++) {
               walker.at(id, () => toggle(mover, !before), nth);
               const code = open();
