@@ -27,6 +27,7 @@ const QUESTIONS = [
   "memory",
   "caches",
   "growth",
+  "wasi",
   "programs",
   "emscripten",
 ];

@@ -140,3 +140,9 @@ export const STATX_MNT_ID_UNIQUE = 0x4000;
 /** Flags of statfs(2), by the flags of the mount. */
 export const ST_RELATIME = 0x1000;
 export const ST_NOSYMFOLLOW = 0x2000;
+
+/** Events of poll(2). */
+export const POLLIN = 1;
+export const POLLOUT = 4;
+export const POLLERR = 8;
+export const POLLHUP = 16;

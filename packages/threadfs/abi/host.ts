@@ -20,3 +20,5 @@ export const MODE_REF = 1;
 export const MODE_NO_PREFIX_CACHE = 2;
 /** Turns the prefix cache on in the debug build, where it is off by default. */
 export const MODE_PREFIX_CACHE = 4;
+/** The paths of all calls are resolved with RESOLVE_BENEATH, as those of openat2(2) that ask for it. */
+export const MODE_BENEATH = 8;

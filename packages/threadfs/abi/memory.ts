@@ -56,12 +56,13 @@ export const THREAD_CLOSES = 2;
 export const SLOT_GENERATION = 112;
 
 /**
- * A directory entry in SCRATCH.IO: ino f64, type u8 (DT_*), length of the name u8, the name. The next entry begins at
- * the next multiple of DIRENT_ALIGN.
+ * A directory entry in SCRATCH.IO: ino f64, the position behind the entry f64 (d_off), type u8 (DT_*), length of the name u8, the name.
+ * The next entry begins at the next multiple of DIRENT_ALIGN.
  */
-export const DIRENT_TYPE = 8;
-export const DIRENT_NAME_LENGTH = 9;
-export const DIRENT_NAME = 10;
+export const DIRENT_OFF = 8;
+export const DIRENT_TYPE = 16;
+export const DIRENT_NAME_LENGTH = 17;
+export const DIRENT_NAME = 18;
 export const DIRENT_ALIGN = 8;
 
 /**
@@ -101,6 +102,8 @@ export const FLOCK_PID = 32;
 /** In SCRATCH.IO of a request that waits for a lock, or of a call that waits for a pipe, u32 each: the address of the word that it waits on, and that word's value. */
 export const REQUEST_WORD = 0;
 export const REQUEST_SEEN = 4;
+/** After these, when a pipe was polled: how many bytes it has, f64. */
+export const POLL_BYTES = 8;
 
 /** An ACL entry in SCRATCH.IO: tag u16, permission u16, id u32. */
 export const ACL_ENTRY_PERM = 2;

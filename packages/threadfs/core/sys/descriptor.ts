@@ -6,6 +6,7 @@ import { closed, FMODE_PIPE, fdClose, fput } from "../vfs/file/file";
 import { doCopyFileRange, doFallocate, doSeekHole } from "../vfs/file/ranges";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
+import { doFileFlags, doPoll } from "../vfs/file/status";
 import { vfsGetattr } from "../vfs/inode/attr";
 import { happened } from "../vfs/recovery/outcome";
 import {
@@ -85,12 +86,31 @@ export function sysFtruncate(ctx: f64, fd: i32, size: f64): i32 {
 }
 
 /**
- * getdents(2): fills SCRATCH.IO with at most `entries` entries (DIRENT_*, abi/memory.ts) from the descriptor's position on,
- * without "." and "..". 0: as many as fit. A driver's directory may return more. Returns the bytes filled, 0 at the end.
+ * getdents(2): fills SCRATCH.IO with at most `entries` entries (DIRENT_*, abi/memory.ts), without "." and "..". 0: as many as fit. A driver's
+ * directory may return more. `from`: the position, as an entry's DIRENT_OFF has it, that the descriptor moves to before (lseek(2)), in the same step;
+ * -1: it stays where it is. Returns the bytes filled, 0 at the end.
  */
-export function sysGetdents(ctx: f64, fd: i32, entries: u32): i32 {
+export function sysGetdents(ctx: f64, fd: i32, entries: u32, from: f64): i32 {
   const c = syscallEnterActive(ctx);
-  return syscallExit(c != null ? doGetdents(c, fd, entries == 0 ? u32.MAX_VALUE : entries) : syscallEnterErr);
+  return syscallExit(c != null ? doGetdents(c, fd, entries == 0 ? u32.MAX_VALUE : entries, from) : syscallEnterErr);
+}
+
+/**
+ * fcntl(2) with F_SETFL, with `flags` < 0 F_GETFL: returns the flags of the open file. O_APPEND and O_NONBLOCK can be set and removed; the others stay as
+ * they are. -EBADF also for a descriptor with O_PATH, if it is to be changed.
+ */
+export function sysFileFlags(ctx: f64, fd: i32, flags: i32): i32 {
+  const c = syscallEnterActive(ctx);
+  return syscallExit(c != null ? doFileFlags(c, fd, flags) : syscallEnterErr);
+}
+
+/**
+ * poll(2) of one descriptor, without waiting: which of the `events` (POLLIN, POLLOUT) there are, and POLLHUP and POLLERR. Of a pipe the bytes that can
+ * be read are in SCRATCH.IO (POLL_BYTES) and, if there is no event, the word that changes before there is one (REQUEST_*).
+ */
+export function sysPoll(ctx: f64, fd: i32, events: u32): i32 {
+  const c = syscallEnterActive(ctx);
+  return syscallExit(c != null ? doPoll(c, fd, events) : syscallEnterErr);
 }
 
 /** fsync(2): there is nothing to write back. -EINVAL for a pipe. */

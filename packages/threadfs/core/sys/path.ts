@@ -75,7 +75,7 @@ export function sysWalk(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: i32, r
   if (mode < -1 || mode > 7 || !isResolve(resolve)) return syscallExit(-EINVAL);
   const nd = pathOrFdArgument(ctx, dirfd, len, flags);
   if (!nd) return syscallExit(syscallEnterErr);
-  nd.how = resolveFlags(resolve, false);
+  nd.how |= resolveFlags(resolve, false);
   return syscallExit(filenameLookup(nd, lookupFlags(flags), mode < 0 ? FOR_STAT : FOR_ACCESS, max<i32>(mode, 0)));
 }
 
@@ -182,7 +182,7 @@ export function sysOpenat2(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
-  nd.how = resolveFlags(resolve, false);
+  nd.how |= resolveFlags(resolve, false);
   return syscallExit(doOpen(nd, flags, mode));
 }
 

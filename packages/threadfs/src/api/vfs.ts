@@ -18,6 +18,7 @@ import type { CopyOptions, CopyResult, DirectoryPath, SnapshotSource } from "../
 import { toInteger, toPath } from "../node-fs/args.js";
 import type { LinuxCalls, OpenHow } from "../node-fs/linux/types.js";
 import type { AsyncLockOptions, FlockType, HeldLock, LockOptions, RangeLock } from "../node-fs/locks/types.js";
+import type { SystemCalls } from "../node-fs/system-calls.js";
 import type { Bytes, Fs, PathLike } from "../node-fs/types.js";
 import { type ChangeEvent, type ChangesOptions, followChanges } from "../node-fs/watch/changes.js";
 import type { AclEntry, AclOptions } from "./acl.js";
@@ -78,6 +79,11 @@ export class Vfs {
   /** The calls of `node:fs` on this tree, made by the handle's context. In a new tree that is root. */
   get fs(): Fs {
     return this.#context.fs;
+  }
+
+  /** The system calls of the handle's context. @internal */
+  get calls(): SystemCalls {
+    return this.#context.calls;
   }
 
   /** {@link Context.linux} of the handle's context. */

@@ -16,6 +16,7 @@ import {
   DIRENT_ALIGN,
   DIRENT_NAME,
   DIRENT_NAME_LENGTH,
+  DIRENT_OFF,
   DIRENT_TYPE,
   DRIVER_BODY,
   DRIVER_NAME,
@@ -365,6 +366,7 @@ export class DriverTable {
       if (used + need > IO_SIZE) break;
       const at = SCRATCH.IO + used;
       this.#view.setFloat64(at, ino, true);
+      this.#view.setFloat64(at + DIRENT_OFF, next + 1, true);
       this.#view.setUint8(at + DIRENT_TYPE, (mode & S_IFMT) >> DT_SHIFT);
       this.#view.setUint8(at + DIRENT_NAME_LENGTH, bytes.length);
       this.#bytes.set(bytes, at + DIRENT_NAME);

@@ -31,7 +31,7 @@ describe("bug 24: readdir while other threads move entries", () => {
     assert.ok(fd >= 0);
     const next = () => {
       const names: string[] = [];
-      const end = core.sysGetdents(ctx, fd, 0);
+      const end = core.sysGetdents(ctx, fd, 0, -1);
       for (let at = 0; at < end; ) {
         const length = defined(arena.io[at + 9], "length of the name");
         names.push(Buffer.from(arena.io.slice(at + 10, at + 10 + length)).toString());

@@ -234,7 +234,7 @@ function list(session: AllocSession, dir: string, good: Good): [name: string, ty
   const fd = session.open(dir, O_DIRECTORY);
   good(fd, `opening ${dir}`);
   if (fd < 0) return [];
-  const bytes = session.core.sysGetdents(0, fd, 0);
+  const bytes = session.core.sysGetdents(0, fd, 0, -1);
   good(bytes, `reading ${dir}`);
   const all = Buffer.from(session.thread.io.slice(0, Math.max(bytes, 0)));
   const names: [string, number][] = [];

@@ -416,11 +416,11 @@ export const OPERATIONS: Record<string, Operation> = {
     },
     run: (session, fd) => session.core.lockRequest(0, fd, LOCK_EX),
   },
-  readdir: { allocations: 0, ...opened("/w", 0), run: (session, fd) => session.core.sysGetdents(0, fd, 0) },
+  readdir: { allocations: 0, ...opened("/w", 0), run: (session, fd) => session.core.sysGetdents(0, fd, 0, -1) },
   "readdir of a driver's": {
     allocations: 0,
     ...opened("/w/drv", 0),
-    run: (session, fd) => session.core.sysGetdents(0, fd, 0),
+    run: (session, fd) => session.core.sysGetdents(0, fd, 0, -1),
   },
   stat: { allocations: 0, run: (session) => session.stat("/w/sub/../link") },
   realpath: { allocations: 0, run: (session) => session.core.sysRealpath(0, -100, session.path("/w/mnt/../link")) },

@@ -130,7 +130,7 @@ export function build(t: Thread): State {
   must(t.call("contextKeep", ctx), "context");
   must(t.call("sysChdir", ctx, AT_FDCWD, t.path("/d")), "chdir");
   const dir = must(one(t, "sysOpen", "/d", O_DIRECTORY, 0), "open");
-  must(t.call("sysGetdents", 0, dir), "getdents");
+  must(t.call("sysGetdents", 0, dir, 0, -1), "getdents");
   const gone = file(t, "/gone", 100);
   must(one(t, "sysUnlink", "/gone", 0), "unlink");
   for (let i = 0; i < 10; i++) t.call("sysClose", 0, file(t, `/d/gone${i}`, 50));
@@ -174,10 +174,10 @@ export const OPERATIONS: Record<string, Operation> = {
   lseek: (t, s) => t.call("sysLseek", 0, s.pages, 10, 1),
   ftruncate: (t, s) => t.call("sysFtruncate", 0, s.pages, 5000),
   truncate: (t) => one(t, "sysTruncate", "/sparse", 100),
-  getdents: (t, s) => t.call("sysGetdents", 0, s.dir),
+  getdents: (t, s) => t.call("sysGetdents", 0, s.dir, 0, -1),
   "getdents from the start": (t) => {
     const fd = one(t, "sysOpen", "/d", O_DIRECTORY, 0);
-    return fd < 0 ? fd : t.call("sysGetdents", 0, fd);
+    return fd < 0 ? fd : t.call("sysGetdents", 0, fd, 0, -1);
   },
   "open of a FIFO": (t) => one(t, "sysOpen", "/fifo", O_RDWR, 0),
   "close of a FIFO": (t, s) => t.call("sysClose", 0, s.fifo),
@@ -186,6 +186,8 @@ export const OPERATIONS: Record<string, Operation> = {
   pipe: (t) => t.call("sysPipe", 0, O_NONBLOCK),
   "size of a pipe": (t, s) => t.call("sysPipeSize", 0, s.fifo, 200_000),
   fsync: (t, s) => t.call("sysFsync", 0, s.pages),
+  "flags of a file": (t, s) => t.call("sysFileFlags", 0, s.pages, 0o2000),
+  poll: (t, s) => t.call("sysPoll", 0, s.fifo, 5),
   mkdir: (t) => one(t, "sysMkdir", "/d/new", 0o755),
   "mkdir of a long name": (t) => one(t, "sysMkdir", `/d/${LONG}2`, 0o755),
   mknod: (t) => one(t, "sysMknod", "/d/pipe", 0x1000 | 0o644, 0),

@@ -94,7 +94,8 @@ export interface CallArguments {
   sysFallocate: Fd & { mode: number; offset: number; len: number };
   /** Offsets: where they are left out, the position. Not more than one part of a write. */
   sysCopyFileRange: Fd & { offset?: number; fd2: number; offset2?: number; len: number };
-  sysGetdents: Fd;
+  /** `from`: the position that the descriptor gets before; where it is left out, its own. */
+  sysGetdents: Fd & { from?: number };
   /** `flags`: O_NONBLOCK. */
   sysPipe: { flags: number };
   /** fcntl(2): F_SETPIPE_SZ, with a size below 0 F_GETPIPE_SZ. */
@@ -103,6 +104,10 @@ export interface CallArguments {
   sysFifoWait: Fd;
   sysFifoCancel: Fd;
   sysFsync: Fd;
+  /** fcntl(2): F_SETFL, with flags below 0 F_GETFL. */
+  sysFileFlags: Fd & { flags: number };
+  /** `events`: POLLIN, POLLOUT. */
+  sysPoll: Fd & { events: number };
   sysFstat: Fd;
   /** `op`: LOCK_*. */
   sysFlock: Fd & { op: number };

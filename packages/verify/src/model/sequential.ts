@@ -6,6 +6,7 @@ import { LOOKUP_CALLS } from "./calls-lookup.js";
 import { MOUNT_CALLS } from "./calls-mounts.js";
 import { DIRECTORY_CALLS } from "./files/calls-directories.js";
 import { FILE_CALLS } from "./files/calls-files.js";
+import { STATUS_CALLS } from "./files/calls-status.js";
 import { RANGE_CALLS } from "./linux/calls-ranges.js";
 import { XATTR_CALLS } from "./linux/calls-xattr.js";
 import { inCopy } from "./linux/namespaces.js";
@@ -21,6 +22,7 @@ const SYSTEM_CALLS: Operations = {
   ...NAME_CALLS,
   ...FILE_CALLS,
   ...DIRECTORY_CALLS,
+  ...STATUS_CALLS,
   ...ATTRIBUTE_CALLS,
   ...MOUNT_CALLS,
   ...LOCK_CALLS,

@@ -19,6 +19,7 @@ import { PIPES } from "./linux/pipe-faults.js";
 import { QUOTAS } from "./linux/quota-faults.js";
 import { RANGES } from "./linux/range-faults.js";
 import { PROTECTION, RESOLVE } from "./linux/resolve-faults.js";
+import { PROGRAMS } from "./linux/wasi-faults.js";
 import { XATTRS } from "./linux/xattr-faults.js";
 import { LOCKS } from "./lock-faults.js";
 import { CACHES } from "./memory/cache-faults.js";
@@ -76,6 +77,7 @@ export const MUTANTS: Mutant[] = [
   ...ACLS,
   ...RESOLVE,
   ...PROTECTION,
+  ...PROGRAMS,
 ];
 
 /** The numbered bugs that cannot be planted, and why. */

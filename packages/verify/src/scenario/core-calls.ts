@@ -9,6 +9,10 @@ import {
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   CLONE_NEWNS,
+  DIRENT_ALIGN,
+  DIRENT_NAME,
+  DIRENT_NAME_LENGTH,
+  DIRENT_TYPE,
   ERRNO,
   F_GETLK,
   F_OFD_GETLK,
@@ -187,8 +191,10 @@ const ARGUMENTS: {
   sysFtruncate: (_t, a) => [a.fd, a.size],
   sysFallocate: (_t, a) => [a.fd, a.mode, a.offset, a.len],
   sysCopyFileRange: (_t, a) => [a.fd, a.offset ?? -1, a.fd2, a.offset2 ?? -1, a.len],
-  sysGetdents: (_t, a) => [a.fd],
+  sysGetdents: (_t, a) => [a.fd, 0, a.from ?? -1],
   sysFsync: (_t, a) => [a.fd],
+  sysFileFlags: (_t, a) => [a.fd, a.flags],
+  sysPoll: (_t, a) => [a.fd, a.events],
   sysFstat: (_t, a) => [a.fd],
   sysPipe: (_t, a) => [a.flags],
   sysPipeSize: (_t, a) => [a.fd, a.size],
@@ -316,10 +322,10 @@ function entries(t: ScratchThread, n: number): { entries: DirectoryEntry[] } {
   const view = new DataView(bytes.buffer);
   const list: DirectoryEntry[] = [];
   for (let at = 0; at < n; ) {
-    const length = view.getUint8(at + 9);
-    const name = decoder.decode(bytes.subarray(at + 10, at + 10 + length));
-    list.push({ name, type: view.getUint8(at + 8), ino: view.getFloat64(at, true) });
-    at += (10 + length + 7) & ~7;
+    const length = view.getUint8(at + DIRENT_NAME_LENGTH);
+    const name = decoder.decode(bytes.subarray(at + DIRENT_NAME, at + DIRENT_NAME + length));
+    list.push({ name, type: view.getUint8(at + DIRENT_TYPE), ino: view.getFloat64(at, true) });
+    at += (DIRENT_NAME + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
   }
   return { entries: list.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }

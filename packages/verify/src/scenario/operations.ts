@@ -145,7 +145,19 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [open("/h", O_WRONLY | O_APPEND), { call: "sysWrite", fd: { of: 0 }, data: "+" }],
     ],
     read: [read(4), { call: "sysRead", fd: 4, n: 2 }, { call: "sysRead", fd: 4, n: 100, direct: true }],
-    readdir: [getdents(3), scandir("/d"), scandir("/o"), [open("/o", O_DIRECTORY), getdents({ of: 0 })]],
+    flags: [
+      [
+        { call: "sysFileFlags", fd: 4, flags: O_APPEND },
+        { call: "sysWrite", fd: 4, data: "three" },
+      ],
+    ],
+    readdir: [
+      getdents(3),
+      { call: "sysGetdents", fd: 5, from: 1 },
+      scandir("/d"),
+      scandir("/o"),
+      [open("/o", O_DIRECTORY), getdents({ of: 0 })],
+    ],
     close: [close(3), close(4)],
     /** The file is a child without a name until it is closed. */
     leave: [[unlink("/d/f"), close(4)]],

@@ -216,7 +216,7 @@ export class Thread {
 
   getdents(fd: number, ctx = this.ctx): number {
     this.ring.begin(OP.getdents, fd, ctx);
-    return this.ring.end(this.core.sysGetdents(ctx, fd, 0));
+    return this.ring.end(this.core.sysGetdents(ctx, fd, 0, -1));
   }
 
   ftruncate(fd: number, size: number, ctx = this.ctx): number {

@@ -106,8 +106,10 @@ function* steps(thread: Thread, call: Call): Generator<[label: string, step: () 
   yield ["close", () => call("sysClose", 0, fd)];
   yield ["close again", () => call("sysClose", 0, fd)];
   const dir = one("sysOpen", "/d", O_DIRECTORY, 0);
-  yield ["getdents", () => call("sysGetdents", 0, dir)];
-  yield ["getdents at the end", () => call("sysGetdents", 0, dir)];
+  yield ["flags of a file", () => call("sysFileFlags", 0, fd, -1)];
+  yield ["poll of a file", () => call("sysPoll", 0, fd, 5)];
+  yield ["getdents", () => call("sysGetdents", 0, dir, 0, -1)];
+  yield ["getdents at the end", () => call("sysGetdents", 0, dir, 0, -1)];
   yield ["openat", () => call("sysStat", 0, dir, thread.path("e/two"), 0)];
   yield* openat2(thread, call, dir);
   yield ["close directory", () => call("sysClose", 0, dir)];

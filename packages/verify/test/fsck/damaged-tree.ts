@@ -56,7 +56,7 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   fs.openSync("/gone", "r");
   fs.unlinkSync("/gone");
   const dir = fs.openSync("/dir", "r");
-  attachment.core.sysGetdents(0, dir, 0);
+  attachment.core.sysGetdents(0, dir, 0, -1);
   // A flock and two locks on ranges, in this order, and a request that waits for the flock.
   vfs.flockSync(fd, "sh");
   for (const start of [0, 20]) vfs.fcntlLockSync(fd, { type: "wr", start, length: 10 });

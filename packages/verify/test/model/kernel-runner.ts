@@ -36,7 +36,18 @@ const attributes = ({ ino, mode, nlink, uid, gid, size }: KnownAttributes): Know
 type KernelCall = Exclude<
   CallName,
   | ("sysChdir" | "sysUmask" | "sysOpen" | "sysClose")
-  | ("sysChroot" | "sysMknod" | "sysLseek" | "sysTruncate" | "sysGetdents" | "sysFsync" | "sysSetacl" | "sysGetacl")
+  | (
+      | "sysChroot"
+      | "sysMknod"
+      | "sysLseek"
+      | "sysTruncate"
+      | "sysGetdents"
+      | "sysFsync"
+      | "sysFileFlags"
+      | "sysPoll"
+      | "sysSetacl"
+      | "sysGetacl"
+    )
   | (
       | "sysUtimens"
       | "sysFutimens"

@@ -44,7 +44,7 @@ import { Context } from "../task/cred";
 import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE, fget, fput } from "./file";
 
 /** The largest cookie that a float64 holds exactly. */
-const MAX_COOKIE_EXACT: f64 = 9007199254740991.0;
+export const MAX_COOKIE_EXACT: f64 = 9007199254740991.0;
 
 /**
  * read(2), pread(2): one read, however long: its locks are held until its last byte. `offset` < 0: at the file's

@@ -11,7 +11,14 @@ import * as DRIVER_OP from "../../../abi/driver-ops";
 import { EBADF, ENOENT, ENOTDIR, EOPNOTSUPP } from "../../../abi/errno";
 import * as HOOK from "../../../abi/hooks";
 import { IO_SIZE } from "../../../abi/limits";
-import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, DIRENT_TYPE, READDIR_NEXT } from "../../../abi/memory";
+import {
+  DIRENT_ALIGN,
+  DIRENT_NAME,
+  DIRENT_NAME_LENGTH,
+  DIRENT_OFF,
+  DIRENT_TYPE,
+  READDIR_NEXT,
+} from "../../../abi/memory";
 import { DT_SHIFT } from "../../../abi/mode";
 import * as SCRATCH from "../../../abi/scratch";
 import { callDriver, driverAttrF64 } from "../../fs/driver/hooks";
@@ -27,18 +34,22 @@ import { I_DEAD, Inode, inodeNumber } from "../inode/inode";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
 import { File, fget, fput } from "./file";
-import { fileAccessed } from "./read-write";
+import { fileAccessed, MAX_COOKIE_EXACT } from "./read-write";
 
-/** Fills SCRATCH.IO with whole entries, at most `entries`. Returns the number of bytes, 0 at the end. */
-export function doGetdents(c: Context, fd: i32, entries: u32): i32 {
+/**
+ * Fills SCRATCH.IO with whole entries, at most `entries`, from the position `from` on, which the descriptor gets first; not a number >= 0: from
+ * its own. Returns the number of bytes, 0 at the end.
+ */
+export function doGetdents(c: Context, fd: i32, entries: u32, from: f64): i32 {
   const f = fget(c, fd);
   if (!f) return -EBADF;
   const dir = f.inode;
   let r: i32;
   if (!dir.isDir) r = -ENOTDIR;
-  else if (dir.sb.driver != 0) r = getdentsDriver(f, dir);
+  else if (dir.sb.driver != 0) r = getdentsDriver(f, dir, from);
   else {
     mutexLock(f.posLock);
+    if (from >= 0) moveTo(f, from);
     mutexLockShared(dir.mutex);
     fillDirentsHint = changetype<Dentry>(0);
     r = dir.mode & I_DEAD ? -ENOENT : fillDirents(f, f.dentry, entries);
@@ -56,6 +67,11 @@ export function doGetdents(c: Context, fd: i32, entries: u32): i32 {
   return r;
 }
 
+/** lseek(2) of a directory, under posLock. */
+function moveTo(f: File, from: f64): void {
+  f.pos = <i64>min(from, MAX_COOKIE_EXACT);
+}
+
 /**
  * Second return value of fillDirents(): the last entry returned, with a reference. The next call continues there
  * without a search.
@@ -66,7 +82,7 @@ function fillDirents(f: File, parent: Dentry, entries: u32): i32 {
   let left = entries;
   const to = scratch + SCRATCH.IO;
   let used: u32 = 0;
-  if (f.pos == 0) f.lastCookie = f.inode.lastCookie;
+  if (f.pos == 0 || f.lastCookie == 0) f.lastCookie = f.inode.lastCookie;
   const limit = f.lastCookie;
   let last = changetype<Dentry>(0);
   let d = firstAfter(f, parent);
@@ -101,15 +117,17 @@ function firstAfter(f: File, parent: Dentry): Dentry {
 
 function putEntry(to: usize, i: Inode, d: Dentry, len: u32): void {
   store<f64>(to, inodeNumber(i));
+  store<f64>(to + DIRENT_OFF, <f64>d.cookie);
   store<u8>(to + DIRENT_TYPE, <u8>(i.type >> DT_SHIFT));
   store<u8>(to + DIRENT_NAME_LENGTH, <u8>len);
   memory.copy(to + DIRENT_NAME, dentryName(d), len);
 }
 
 /** The driver fills the area and leaves the next position at the start of SCRATCH.DRIVER. */
-function getdentsDriver(f: File, dir: Inode): i32 {
+function getdentsDriver(f: File, dir: Inode, from: f64): i32 {
   if (!(dir.sb.hooks & HOOK.READDIR)) return -EOPNOTSUPP;
   mutexLock(f.posLock);
+  if (from >= 0) moveTo(f, from);
   const r = <i32>callDriver(DRIVER_OP.READDIR, dir.sb, inodeNumber(dir), <f64>f.pos, 0, 0);
   if (r > 0) f.pos = <i64>driverAttrF64(READDIR_NEXT);
   happened(r);

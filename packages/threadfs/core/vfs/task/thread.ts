@@ -1,6 +1,6 @@
 /** The calling thread as the vfs sees it: how it walks, and which hooks its host has. Private to the thread, as mem/thread.ts. */
 
-import { MODE_NO_PREFIX_CACHE, MODE_PREFIX_CACHE, MODE_REF } from "../../../abi/host";
+import { MODE_BENEATH, MODE_NO_PREFIX_CACHE, MODE_PREFIX_CACHE, MODE_REF } from "../../../abi/host";
 import { PREFIX_CACHE_MIN_PATH, PREFIX_CACHE_OFF } from "../layout";
 
 /** > 0 inside a driver's hook, where calls into the core are refused. */
@@ -12,6 +12,8 @@ export let hasAudit: bool = false;
 export let walkModes: u32 = 0;
 /** Set: walks start in ref mode. */
 export let forceRef: bool = false;
+/** Set: all calls have RESOLVE_BENEATH. */
+export let beneath: bool = false;
 
 /**
  * Paths shorter than this are not looked up in the prefix cache (walk/prefix-cache.ts). Off by default in the debug
@@ -36,8 +38,9 @@ export function setPrefixCache(address: usize): void {
 }
 
 export function setWalkModes(m: u32): void {
-  walkModes = m & (MODE_REF | MODE_NO_PREFIX_CACHE | MODE_PREFIX_CACHE);
+  walkModes = m & (MODE_REF | MODE_NO_PREFIX_CACHE | MODE_PREFIX_CACHE | MODE_BENEATH);
   forceRef = (m & MODE_REF) != 0;
+  beneath = (m & MODE_BENEATH) != 0;
   const off = prefixCache == 0 || (POINTS ? !(m & MODE_PREFIX_CACHE) : (m & MODE_NO_PREFIX_CACHE) != 0);
   prefixCacheMinPath = off ? PREFIX_CACHE_OFF : PREFIX_CACHE_MIN_PATH;
 }

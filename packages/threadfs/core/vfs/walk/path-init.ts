@@ -18,6 +18,7 @@ import { G_MOUNT_SEQ, G_RENAME_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext, contextRcu } from "../task/context-ref";
 import { Context } from "../task/cred";
+import { beneath } from "../task/thread";
 import { isUnderRoot } from "./fence";
 import { linkBodies } from "./link-body";
 import {
@@ -50,7 +51,7 @@ export function setNameidata(nd: Nameidata, ctx: f64, dirfd: i32, name: usize, l
   nd.dirfd = dirfd;
   nd.name = <u32>name;
   nd.nameLen = len;
-  nd.how = 0;
+  nd.how = beneath ? LOOKUP_BENEATH : 0;
 }
 
 /**

@@ -133,7 +133,7 @@ class Saver {
   #nextEntry(level: Level): Entry | undefined {
     if (level.next >= level.window.length) {
       const { core, ctx, attachment } = this.#calls;
-      const got = this.#check(core.sysGetdents(ctx, level.fd, 0), "scandir", level.path);
+      const got = this.#check(core.sysGetdents(ctx, level.fd, 0, -1), "scandir", level.path);
       if (got === 0) return undefined;
       level.window = attachment.io.slice(0, got);
       level.next = 0;

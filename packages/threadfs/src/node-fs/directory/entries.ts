@@ -29,7 +29,7 @@ export interface Entry {
  */
 export function readEntries(calls: SystemCalls, fd: number, into: Entry[], count = 0): number {
   calls.checkOpen();
-  const filled = calls.core.sysGetdents(calls.ctx, fd, count);
+  const filled = calls.core.sysGetdents(calls.ctx, fd, count, -1);
   // A directory that was removed while it is open has no entries: readdir(3) hides Linux's ENOENT.
   if (filled === -ERRNO.ENOENT) return 0;
   if (filled <= 0) return filled;

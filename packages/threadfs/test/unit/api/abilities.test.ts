@@ -16,10 +16,10 @@ for (const call of ["createVfs({ maxBytes: 1 << 24 })", "attachVfs({})", "loadCo
 
 /**
  * Makes this thread look like one of a page that is not cross-origin isolated, until the test ends.
- * @param SharedArrayBuffer most hosts hide it from such a page; others let it be made, and not be posted
+ * @param shared SharedArrayBuffer: most hosts hide it from such a page; others let it be made, and not be posted
  */
-function hideIsolation(t: TestContext, SharedArrayBuffer?: typeof globalThis.SharedArrayBuffer): void {
-  const hidden = { process: undefined, SharedArrayBuffer, crossOriginIsolated: false };
+function hideIsolation(t: TestContext, shared?: typeof SharedArrayBuffer): void {
+  const hidden = { process: undefined, SharedArrayBuffer: shared, crossOriginIsolated: false };
   for (const [name, value] of Object.entries(hidden)) {
     const before = Object.getOwnPropertyDescriptor(globalThis, name);
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { INODE } from "../../../../verify/dist/arena/layout.js";
-import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, O_DIRECTORY } from "../../../dist/abi/abi.js";
+import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, DIRENT_OFF, O_DIRECTORY } from "../../../dist/abi/abi.js";
 import type { Vfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import type { HookedVfs } from "../../support/hooked-vfs.js";
@@ -16,8 +16,8 @@ function setCreations(vfs: HookedVfs, path: string, count: bigint): void {
 }
 
 /** The names of one call of getdents. */
-function getdents({ core, ctx, arena }: RawCore, fd: number, entries: number): string[] {
-  const end = core.sysGetdents(ctx, fd, entries);
+function getdents({ core, ctx, arena }: RawCore, fd: number, entries: number, from = -1): string[] {
+  const end = core.sysGetdents(ctx, fd, entries, from);
   assert.ok(end >= 0, `getdents: ${end}`);
   const names: string[] = [];
   for (let at = 0; at < end; ) {
@@ -115,4 +115,54 @@ test("one call returns as many entries as it is asked for", async (t) => {
   assert.deepEqual(getdents(raw, fd, 3), ["f1", "f2", "f3"]);
   assert.deepEqual(getdents(raw, fd, 0), names.slice(4), "0: as many as fit");
   assert.deepEqual(getdents(raw, fd, 0), []);
+});
+
+describe("a position that a call gives", () => {
+  /** The positions behind the entries of a whole listing. */
+  function positions({ core, ctx, arena }: RawCore, fd: number): number[] {
+    const end = core.sysGetdents(ctx, fd, 0, 0);
+    const found: number[] = [];
+    for (let at = 0; at < end; ) {
+      found.push(new DataView(arena.io.buffer, arena.io.byteOffset).getFloat64(at + DIRENT_OFF, true));
+      at = (at + DIRENT_NAME + (arena.io[at + DIRENT_NAME_LENGTH] ?? 0) + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
+    }
+    return found;
+  }
+
+  // Fails when doGetdents() does not move to it, and for the other way round of its check.
+  test("is where the listing goes on, in any order, also after entries before it are gone, and in another descriptor", async (t) => {
+    const { vfs } = await treeFor(t);
+    const raw = rawCore(t, vfs.handle);
+    vfs.fs.mkdirSync("/d");
+    const names = make(vfs, "f", 5);
+    const [fd, other] = [raw.openat(-100, "/d", O_DIRECTORY), raw.openat(-100, "/d", O_DIRECTORY)];
+    const behind = positions(raw, fd);
+    assert.equal(behind.length, 5);
+    for (const n of [3, 0, 4, 1]) {
+      assert.deepEqual(getdents(raw, fd, 0, behind[n]), names.slice(n + 1));
+      assert.deepEqual(getdents(raw, other, 0, behind[n]), names.slice(n + 1), "a descriptor that has read nothing");
+    }
+    assert.deepEqual(getdents(raw, fd, 1, 0), ["f0"]);
+    assert.deepEqual(getdents(raw, fd, 1), ["f1"], "the descriptor's own position follows");
+    vfs.fs.unlinkSync("/d/f1");
+    vfs.fs.unlinkSync("/d/f2");
+    assert.deepEqual(getdents(raw, fd, 0, behind[1]), ["f3", "f4"]);
+    assert.deepEqual(getdents(raw, fd, 0, Number.MAX_VALUE), []);
+  });
+
+  test("of a driver's directory is the number of an entry", async (t) => {
+    const { vfs } = await treeFor(t);
+    const raw = rawCore(t, vfs.handle);
+    const directory = { ino: 1, mode: 0o040755 };
+    const entries = ["a", "b", "c"].map((name, n) => ({ name, ino: n + 2, mode: 0o100644 }));
+    const driver = { name: "listed", root: () => directory, readdir: () => entries };
+    vfs.registerDriver(driver);
+    raw.arena.drivers.register(driver, raw.ctx);
+    vfs.fs.mkdirSync("/m");
+    vfs.mount(null, "/m", "listed");
+    const fd = raw.openat(-100, "/m", O_DIRECTORY);
+    assert.deepEqual(positions(raw, fd), [1, 2, 3]);
+    assert.deepEqual(getdents(raw, fd, 0, 1), ["b", "c"]);
+    assert.deepEqual(getdents(raw, fd, 0), []);
+  });
 });

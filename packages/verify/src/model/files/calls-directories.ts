@@ -22,7 +22,7 @@ function entriesOf(s: State, names: Record<string, number>, file: number): { ent
  * in-memory file system fills the entries of one call under the directory's lock, so here they are those of one moment. A later
  * call of the same reading continues after the last entry, and shows no entry that was made after the first call.
  */
-function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: DirectoryEntry[] } | number | string> {
+function* sysGetdents(me: Me, { fd, from }: A["sysGetdents"]): Steps<{ entries: DirectoryEntry[] } | number | string> {
   const f = yield* fget(me, fd);
   if (isError(f)) return f;
   const run = (s: State) => {
@@ -30,10 +30,11 @@ function* sysGetdents(me: Me, { fd }: A["sysGetdents"]): Steps<{ entries: Direct
     if (!isDir(i)) return "ENOTDIR";
     if (i.dead) return "ENOENT";
     const { kids, next } = get(s.dentries, f.d);
-    const { pos, limit } = get(s.files, f.id);
+    const { pos: own, limit } = get(s.files, f.id);
+    const pos = from ?? own;
     const names = get(s.filesystems, i.fs).names?.[f.ino];
     if (names !== undefined) return entriesOf(s, pos === 0 ? names : {}, f.id);
-    const end = pos === 0 ? next : limit;
+    const end = pos === 0 || limit === 0 ? next : limit;
     const shown = Object.values(kids)
       .map((d) => ({ d, ...get(s.dentries, d) }))
       .filter(({ cookie }) => cookie > pos && cookie <= end);

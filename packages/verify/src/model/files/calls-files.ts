@@ -313,10 +313,13 @@ function* sysWrite(me: Me, { fd, ...args }: A["sysWrite"]): Steps<number | strin
   return mayWrite(f) ? yield* writeTo(me, f, args) : "EBADF";
 }
 
+/** Whether a write appends: by the flags that its file has now, or for one without a descriptor those of its open. */
+const appends = (s: State, f: FileReference): boolean => ((s.files.get(f.id)?.flags ?? f.flags) & O_APPEND) !== 0;
+
 function* writeTo(me: Me, f: FileReference, args: Omit<A["sysWrite"], "fd">): Steps<number | string> {
   const { offset = -1, data } = args;
   const fits = yield* reservePages(me, f.ino, (s) => {
-    const at = f.flags & O_APPEND ? inode(s, f.ino).size : offset >= 0 ? offset : get(s.files, f.id).pos;
+    const at = appends(s, f) ? inode(s, f.ino).size : offset >= 0 ? offset : get(s.files, f.id).pos;
     return { at, n: data.length };
   });
   if (isError(fits)) return fits;
@@ -329,7 +332,7 @@ function writePhases(me: Me, f: FileReference, { offset = -1, data }: Omit<A["sy
   const parts = Array.from({ length: Math.max(1, Math.ceil(n / IO_SIZE)) }, (_, k) => k * IO_SIZE);
   const runPart = (done: number) => (s: State) => {
     const i = inode(s, f.ino);
-    const at = f.flags & O_APPEND ? i.size : offset >= 0 ? offset + done : get(s.files, f.id).pos;
+    const at = appends(s, f) ? i.size : offset >= 0 ? offset + done : get(s.files, f.id).pos;
     if (isDriver(s, i)) return "EOPNOTSUPP";
     if (n === 0) return 0;
     if (at >= MAX_FILE_SIZE) return "EFBIG";

@@ -9,6 +9,10 @@ import {
   O_WRONLY,
   OPENING,
   PIPE_MAX_SIZE,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
   S_IFIFO,
 } from "../../../../threadfs/dist/abi/abi.js";
 import { type CallArguments, isError } from "../call.js";
@@ -228,4 +232,28 @@ function* sysPipeSize(me: Me, { fd, size }: A["sysPipeSize"]): Steps<number | st
   return typeof r === "object" ? r.slots * 4096 : r;
 }
 
-export const PIPE_CALLS = { sysFifoWait, sysFifoCancel, sysPipe, sysPipeSize };
+function* sysPoll(me: Me, { fd, events }: A["sysPoll"]): Steps<number | string> {
+  const f = yield* step((s) => {
+    const id = callerOf(s, me).fds[fd] ?? 0;
+    const file = s.files.get(id);
+    if (file === undefined || file.opening !== undefined || file.flags & O_PATH) return "EBADF";
+    pin(s, `${me.id}`, id);
+    return { ino: inoOf(s, id), flags: file.flags };
+  });
+  if (isError(f)) return f;
+  const run = (s: State): { bits: number } => {
+    if (!isFifo(s, f.ino)) return { bits: events & (POLLIN | POLLOUT) };
+    const { pages, slots } = pipeOf(s, f.ino);
+    const ends = endsOf(s, f.ino);
+    let bits = 0;
+    if (reads(f) && events & POLLIN) bits |= (pages.length > 0 ? POLLIN : 0) | (ends.some(writes) ? 0 : POLLHUP);
+    if (writes(f)) {
+      bits |= (events & POLLOUT && pages.length < slots ? POLLOUT : 0) | (ends.some(reads) ? 0 : POLLERR);
+    }
+    return { bits };
+  };
+  const r = yield* change<{ bits: number }>(me, [{ locks: locks(f.ino), run }]);
+  return typeof r === "object" ? r.bits : r;
+}
+
+export const PIPE_CALLS = { sysFifoWait, sysFifoCancel, sysPipe, sysPipeSize, sysPoll };

@@ -49,7 +49,7 @@ export const REPLAYS: Mutant[] = [
     edits: [
       {
         file: "sys/path.ts",
-        from: "  nd.how = resolveFlags(resolve, false);\n  return syscallExit(filenameLookup(",
+        from: "  nd.how |= resolveFlags(resolve, false);\n  return syscallExit(filenameLookup(",
         to: "  return syscallExit(filenameLookup(",
       },
     ],

@@ -2,7 +2,7 @@
  * The operations on the two trees with pipes: on one no call waits, on the other they do. There each operation gives back what it takes, bytes or room, or opens
  * both ends: so none waits for ever, whatever the other one does.
  */
-import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, POLLIN, POLLOUT } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall, ResultReference } from "../../model/call.js";
 import { open } from "../setup-calls.js";
 
@@ -17,6 +17,7 @@ type Fd = number | ResultReference;
 const read = (fd: Fd, n: number, direct = false): ProgramCall => ({ call: "sysRead", fd, n, direct });
 const write = (fd: Fd, data: string): ProgramCall => ({ call: "sysWrite", fd, data });
 const close = (fd: Fd): ProgramCall => ({ call: "sysClose", fd });
+const poll = (fd: Fd, events: number): ProgramCall => ({ call: "sysPoll", fd, events });
 const resize = (fd: Fd, size: number): ProgramCall => ({ call: "sysPipeSize", fd, size });
 
 /** At first "/p" has "abc", and "/q" as many bytes as its only page takes. */
@@ -32,6 +33,7 @@ export const PIPED: Record<string, (ProgramCall | ProgramCall[])[]> = {
   ],
   pipe: [{ call: "sysPipe", flags: O_NONBLOCK }],
   size: [resize(FROM, 8192), resize(FULL, 16_384), [resize(TO, -1), resize(TO, 4096)]],
+  poll: [poll(FROM, POLLIN), poll(FULL, POLLIN | POLLOUT), poll(TO, POLLOUT)],
   unlink: [{ call: "sysUnlink", path: "/p" }],
   stat: [
     { call: "sysFstat", fd: TO },

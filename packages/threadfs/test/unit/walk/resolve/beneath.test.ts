@@ -6,6 +6,7 @@ import {
   AT_FDCWD,
   type CoreExports,
   ERRNO,
+  MODE_BENEATH,
   MS_BIND,
   MS_MOVE,
   O_CREAT,
@@ -169,6 +170,30 @@ for (const ref of [0, 1]) {
     assert.deepEqual(times(shown(vfs, "/out").concat(shown(vfs, "/box"))).sort(), times(before).sort());
   });
 }
+
+// Fails when setNameidata() does not look at the mode.
+test("MODE_BENEATH: the paths of all calls of a thread stay below the descriptor that they start at, and links and '..' below it work", async (t) => {
+  const vfs = await createVfs({ maxBytes: 16 << 20 });
+  t.after(() => vfs.close());
+  fill(vfs);
+  const raw = rawCore(t, vfs.handle);
+  const { ctx } = vfs.handle;
+  const dir = raw.openat(AT_FDCWD, "/box/a", 0);
+  const before = shown(vfs, "/box");
+  for (const ref of [0, 1]) {
+    assert.equal(raw.core.walkMode(ref | MODE_BENEATH) & MODE_BENEATH, 0);
+    for (const { name, call, dirfd } of ALL) {
+      if (!dirfd || ["sysChdir", "sysChroot"].includes(name)) continue;
+      for (const path of ["../here", "b/../../here", "../a/here", "/box/a/here", "absolute/here"]) {
+        assert.equal(call(raw, ctx, dir, path), -ERRNO.EXDEV, `${name} of ${path}`);
+      }
+    }
+    assert.equal(raw.stat(dir, "b/../link/here"), 0);
+    assert.equal(raw.core.walkMode(0), ref | MODE_BENEATH);
+    assert.equal(raw.stat(dir, "../here"), 0, "only while the mode is set");
+  }
+  assert.deepEqual(shown(vfs, "/box"), before);
+});
 
 async function boxed(t: TestScope) {
   const { vfs } = await treeFor(t);

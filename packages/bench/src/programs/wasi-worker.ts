@@ -1,0 +1,14 @@
+// A thread with a program of its own on one tree: says that it is ready, waits for the start, and returns how long its turns took.
+import { parentPort, workerData } from "node:worker_threads";
+import { attachVfs, type VfsHandle } from "threadfs";
+import { treeProgram } from "./wasi-loop.js";
+
+const { handle, start, turns } = workerData as { handle: VfsHandle; start: Int32Array; turns: number };
+const run = treeProgram(await attachVfs(handle));
+// The engine compiles the loop first.
+run(turns / 10);
+parentPort?.postMessage("ready");
+Atomics.wait(start, 0, 0);
+const began = performance.now();
+const failed = run(turns);
+parentPort?.postMessage(failed === 0 ? performance.now() - began : Number.NaN);

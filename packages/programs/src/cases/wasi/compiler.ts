@@ -1,0 +1,47 @@
+/** C programs of this folder, compiled for WASI and for this machine, by Debian's compiler. */
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { REPOSITORY } from "../support/project.js";
+
+const SOURCES = join(REPOSITORY, "packages", "programs", "src", "cases", "wasi", "c");
+const PACKAGES = ["clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32"];
+/** What each of them has, beside the compiler itself. */
+const FILES = ["/usr/bin/clang", "/usr/bin/wasm-ld", "/usr/include/wasm32-wasi/stdio.h"];
+const LIMIT_MS = 300_000;
+
+function run(program: string, args: readonly string[], env: Record<string, string> = {}): void {
+  execFileSync(program, args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    timeout: LIMIT_MS,
+    env: { ...process.env, ...env },
+  });
+}
+
+/** Installs the compiler, where it is missing. @throws Error that says what to install */
+export function installCompiler(): void {
+  if (FILES.every((file) => existsSync(file))) return;
+  const how = `install ${PACKAGES.join(", ")}`;
+  if (process.getuid?.() !== 0) throw new Error(`a compiler for WASI is missing: ${how}`);
+  try {
+    run("apt-get", ["update"]);
+    run("apt-get", ["install", "--yes", "--no-install-recommends", ...PACKAGES], { DEBIAN_FRONTEND: "noninteractive" });
+  } catch (cause) {
+    throw new Error(`a compiler for WASI is missing, and could not be installed: ${how}`, { cause });
+  }
+}
+
+/** Options for a program with threads: without a C library, which has none, and with a memory that threads share. */
+const THREADS = [
+  ...["-nostdlib", "-matomics", "-mbulk-memory"],
+  "-Wl,--no-entry,--import-memory,--shared-memory,--max-memory=4194304",
+];
+
+/** Compiles a program into a folder. Returns its two files. */
+export function compileC(name: string, folder: string, threaded = false): { wasm: string; native: string } {
+  const [source, wasm, native] = [join(SOURCES, `${name}.c`), join(folder, `${name}.wasm`), join(folder, name)];
+  const warnings = ["-O1", "-Wall", "-Werror"];
+  run("clang", ["--target=wasm32-wasi", ...warnings, ...(threaded ? THREADS : []), "-o", wasm, source]);
+  run("clang", [...warnings, ...(threaded ? ["-pthread"] : []), "-o", native, source]);
+  return { wasm, native };
+}

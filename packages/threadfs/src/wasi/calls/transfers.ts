@@ -1,0 +1,81 @@
+/** Calls that read and write by descriptor. */
+import { IO_SIZE } from "../../../abi/limits.js";
+import { wasiErrno } from "../errno.js";
+import { IOV_MAX } from "../memory.js";
+import { ERRNO, RIGHT } from "../preview1.js";
+import type { Program } from "../program.js";
+
+/** The largest position that the core takes exactly; what is larger is larger than every file. */
+const POSITION_MAX = 2 ** 53 - 1;
+const TWO_63 = 1n << 63n;
+
+/** A position of pread and pwrite, -1: it is negative as a signed number, which no file has. */
+function positionOf(offset: bigint): number {
+  const unsigned = BigInt.asUintN(64, offset);
+  return unsigned >= TWO_63 ? -1 : Math.min(Number(unsigned), POSITION_MAX);
+}
+
+export function makeTransferCalls(program: Program) {
+  const { memory, descriptors, streams } = program;
+
+  /** Prepares a transfer. Returns 0 or an error. */
+  const begin = (fd: number, rights: number, vectors: number, count: number, result: number): number => {
+    const failed = program.enterFd(fd, rights);
+    if (failed !== 0) return failed;
+    if (count > IOV_MAX) return ERRNO.EINVAL;
+    return memory.has(result, 4) && memory.readVectors(vectors, count) ? 0 : ERRNO.EFAULT;
+  };
+
+  const end = (result: number, address: number): number => {
+    if (result < 0) return wasiErrno(result);
+    memory.setU32(address, result);
+    return 0;
+  };
+
+  const read = (fd: number, vectors: number, count: number, position: number, result: number): number => {
+    const rights = position < 0 ? RIGHT.FD_READ : RIGHT.FD_READ | RIGHT.FD_SEEK;
+    const failed = begin(fd, rights, vectors, count, result);
+    if (failed !== 0) return failed;
+    if (descriptors.fd >= 0) return end(program.read(descriptors.fd, position), result);
+    if (position >= 0) return ERRNO.ESPIPE;
+    return end(streams[descriptors.stream]?.read(memory.buffers()) ?? 0, result);
+  };
+
+  const write = (fd: number, vectors: number, count: number, position: number, result: number): number => {
+    const rights = position < 0 ? RIGHT.FD_WRITE : RIGHT.FD_WRITE | RIGHT.FD_SEEK;
+    const failed = begin(fd, rights, vectors, count, result);
+    if (failed !== 0) return failed;
+    if (descriptors.fd >= 0) return end(program.write(descriptors.fd, position), result);
+    if (position >= 0) return ERRNO.ESPIPE;
+    return end(writeStream(descriptors.stream), result);
+  };
+
+  /** Writes the vector to a stream of the host, as one piece that it may keep. */
+  const writeStream = (stream: number): number => {
+    const length = Math.min(memory.total, IO_SIZE);
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    for (const buffer of memory.buffers()) {
+      const part = buffer.subarray(0, length - done);
+      bytes.set(part, done);
+      done += part.length;
+    }
+    if (length > 0) streams[stream]?.write(bytes);
+    return length;
+  };
+
+  return {
+    fd_read: (fd: number, vectors: number, count: number, result: number): number =>
+      read(fd, vectors >>> 0, count >>> 0, -1, result >>> 0),
+    fd_write: (fd: number, vectors: number, count: number, result: number): number =>
+      write(fd, vectors >>> 0, count >>> 0, -1, result >>> 0),
+    fd_pread(fd: number, vectors: number, count: number, offset: bigint, result: number): number {
+      const position = positionOf(offset);
+      return position < 0 ? ERRNO.EINVAL : read(fd, vectors >>> 0, count >>> 0, position, result >>> 0);
+    },
+    fd_pwrite(fd: number, vectors: number, count: number, offset: bigint, result: number): number {
+      const position = positionOf(offset);
+      return position < 0 ? ERRNO.EINVAL : write(fd, vectors >>> 0, count >>> 0, position, result >>> 0);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/** What all calls of a program in one thread use: the context's system calls, the descriptors, the memory, and copies between them. */
+import { IO_SIZE } from "../../abi/limits.js";
+import { type SharedBytes, sharedBytes } from "../bridge/transfer/copy.js";
+import type { SystemCalls } from "../node-fs/system-calls.js";
+import { type Descriptors, WORD } from "./descriptors.js";
+import { wasiErrno } from "./errno.js";
+import { Memory } from "./memory.js";
+import type { Stream } from "./streams.js";
+
+/** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
+const WINDOW_READ_SIZE = 4096;
+/** Shorter copies are made byte by byte: a view costs more. */
+const SHORT = 32;
+
+/** Ends the program: thrown through its frames. */
+export class ProgramExit {
+  readonly code: number;
+  constructor(code: number) {
+    this.code = code;
+  }
+}
+
+export class Program {
+  readonly calls: SystemCalls;
+  readonly descriptors: Descriptors;
+  readonly memory = new Memory();
+  readonly streams: readonly Stream[];
+  readonly args: readonly Uint8Array[];
+  readonly env: readonly Uint8Array[];
+  /** The names of the preopens, in the order of their numbers. */
+  readonly preopens: readonly Uint8Array[];
+  readonly #shared: SharedBytes;
+  /** The address of the scratch area's part for contents. */
+  readonly #io: number;
+
+  constructor(
+    calls: SystemCalls,
+    descriptors: Descriptors,
+    given: Pick<Program, "streams" | "args" | "env" | "preopens">,
+  ) {
+    this.calls = calls;
+    this.descriptors = descriptors;
+    this.streams = given.streams;
+    this.args = given.args;
+    this.env = given.env;
+    this.preopens = given.preopens;
+    this.#shared = sharedBytes(calls.attachment.memory);
+    this.#io = calls.attachment.io.byteOffset;
+  }
+
+  /** Every call begins with this. @throws ProgramExit if another thread has ended the program */
+  enter(): void {
+    const { words } = this.descriptors;
+    if (Atomics.load(words, WORD.EXIT) !== 0) throw new ProgramExit(Atomics.load(words, WORD.CODE) >>> 0);
+    this.calls.checkOpen();
+  }
+
+  /** The same for a call by descriptor. Returns 0, EBADF or ENOTCAPABLE. */
+  enterFd(fd: number, rights: number): number {
+    this.enter();
+    return this.descriptors.find(fd, rights);
+  }
+
+  /** Makes a call of the core again as long as it has waited in vain for the other end of a pipe: a program has no limit for that. */
+  waiting(call: () => number): number {
+    for (;;) {
+      try {
+        return call();
+      } catch (error) {
+        // That of a lock names the thread that has it.
+        if (!this.calls.attachment.limit.isPassed(error) || "slot" in error) throw error;
+        this.enter();
+      }
+    }
+  }
+
+  /** Reads into the buffers of the last vector, as one read(2). `position` -1: the descriptor's. Returns the bytes read or a negative errno. */
+  read(fd: number, position: number): number {
+    const { core, ctx, attachment } = this.calls;
+    const { memory } = this;
+    if (memory.total > WINDOW_READ_SIZE) {
+      const buffers = memory.buffers();
+      return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysReadDirect(ctx, fd, position, n)));
+    }
+    const got = this.#readShort(fd, position, memory.total);
+    memory.refresh();
+    let from = 0;
+    for (let i = 0; from < got; i++) {
+      const length = Math.min(got - from, memory.lengths[i] as number);
+      this.#copyOut(from, length, memory.starts[i] as number);
+      from += length;
+    }
+    return got;
+  }
+
+  /** Copies bytes of the scratch area to the program. */
+  #copyOut(from: number, length: number, to: number): void {
+    const { bytes } = this.memory;
+    if (length > SHORT) {
+      this.#shared.copyOut(this.#io + from, length, bytes, to);
+      return;
+    }
+    const { io } = this.calls.attachment;
+    for (let i = 0; i < length; i++) bytes[to + i] = io[from + i] as number;
+  }
+
+  #readShort(fd: number, position: number, length: number): number {
+    const { core, ctx } = this.calls;
+    try {
+      return core.sysRead(ctx, fd, position, length);
+    } catch (error) {
+      if (!this.calls.attachment.limit.isPassed(error) || "slot" in error) throw error;
+      return this.waiting(() => core.sysRead(ctx, fd, position, length));
+    }
+  }
+
+  /** Writes the buffers of the last vector, as one write(2). Returns the bytes written or a negative errno. */
+  write(fd: number, position: number): number {
+    const { core, ctx, attachment } = this.calls;
+    const { memory } = this;
+    const { total } = memory;
+    if (total > IO_SIZE) {
+      const buffers = memory.buffers();
+      return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysWrite(ctx, fd, position, n)));
+    }
+    this.#gather();
+    try {
+      return core.sysWrite(ctx, fd, position, total);
+    } catch (error) {
+      if (!attachment.limit.isPassed(error) || "slot" in error) throw error;
+      return this.waiting(() => {
+        this.#gather();
+        return core.sysWrite(ctx, fd, position, total);
+      });
+    }
+  }
+
+  /** Copies the buffers of the last vector to the scratch area. */
+  #gather(): void {
+    const { memory } = this;
+    const { io } = this.calls.attachment;
+    let to = 0;
+    for (let i = 0; i < memory.count; i++) {
+      const length = memory.lengths[i] as number;
+      const start = memory.starts[i] as number;
+      if (length > SHORT) this.#shared.copyIn(this.#io + to, length, memory.bytes, start);
+      else for (let n = 0; n < length; n++) io[to + n] = memory.bytes[start + n] as number;
+      to += length;
+    }
+  }
+
+  /** Closes a descriptor of the context. Returns WASI's error. */
+  close(fd: number): number {
+    const { core, ctx } = this.calls;
+    return fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));
+  }
+}

@@ -1,0 +1,319 @@
+/** A program of WASI preview 1 on the tree. */
+import { O_DIRECTORY, O_RDONLY } from "../../abi/flags.js";
+import * as STAT from "../../abi/stat.js";
+import { attachVfs } from "../api/attach.js";
+import type { Context } from "../api/context.js";
+import type { Vfs } from "../api/vfs.js";
+import type { VfsHandle } from "../bridge/handle.js";
+import { codedError, invalidArgType } from "../errors/errors.js";
+import { toPath } from "../node-fs/args.js";
+import { utf8Bytes } from "../node-fs/bytes.js";
+import type { SystemCalls } from "../node-fs/system-calls.js";
+import { filetypeOf } from "./attributes.js";
+import { makeClock, makeClockCalls } from "./calls/clocks.js";
+import { makeFileCalls } from "./calls/files.js";
+import { makePathCalls } from "./calls/paths.js";
+import { makePollCalls } from "./calls/poll.js";
+import { endProgram, makeProcessCalls } from "./calls/process.js";
+import { makeReaddir } from "./calls/readdir.js";
+import { makeTransferCalls } from "./calls/transfers.js";
+import { Descriptors, WORD } from "./descriptors.js";
+import type { ProgramMemory } from "./memory.js";
+import {
+  type CheckedOptions,
+  type Standard,
+  toOptions,
+  toThreadOptions,
+  type WasiOptions,
+  type WasiThreadOptions,
+} from "./options.js";
+import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from "./preview1.js";
+import { Program, ProgramExit } from "./program.js";
+import { NO_STREAM, type Stream } from "./streams.js";
+import { makeSpawn, runStarts } from "./threads.js";
+
+/** What is used of a `WebAssembly.Instance`. */
+export interface ProgramInstance {
+  readonly exports: object;
+}
+
+/** The imports of a program, by module and name. */
+export type WasiImports = Record<string, Record<string, (...args: never[]) => number>>;
+
+/** The data that another thread needs to run threads of a program; can be cloned, where the host has shared memory. */
+export interface WasiHandle {
+  readonly tree: VfsHandle;
+  readonly descriptors: ArrayBufferLike;
+  readonly args: readonly Uint8Array[];
+  readonly env: readonly Uint8Array[];
+  readonly preopens: readonly Uint8Array[];
+}
+
+/** A program has exited, and {@link WasiOptions.returnOnExit} is false. */
+export class WasiExit extends Error {
+  /** The program's exit code. */
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`The program has exited with code ${exitCode}`);
+    this.name = "WasiExit";
+    this.exitCode = exitCode;
+  }
+}
+
+type Exports = Record<string, unknown>;
+
+/** A program in one thread: its imports, and its start. */
+export class Wasi {
+  readonly #program: Program;
+  readonly #tree: Vfs | Context;
+  readonly #imports: WasiImports;
+  readonly #returnOnExit: boolean;
+  #started = false;
+
+  /** @internal */
+  constructor(tree: Vfs | Context, program: Program, returnOnExit: boolean) {
+    this.#tree = tree;
+    this.#program = program;
+    this.#returnOnExit = returnOnExit;
+    const clock = makeClock(program.calls.attachment.host);
+    const preview1 = {
+      ...makeFileCalls(program),
+      ...makeTransferCalls(program),
+      ...makePathCalls(program),
+      ...makeReaddir(program),
+      ...makeClockCalls(program, clock),
+      ...makePollCalls(program, clock),
+      ...makeProcessCalls(program),
+    };
+    this.#imports = { wasi_snapshot_preview1: preview1, wasi: { "thread-spawn": makeSpawn(program.descriptors) } };
+  }
+
+  /**
+   * The imports that the program is instantiated with: `wasi_snapshot_preview1`, all 46 of WASI preview 1, and `wasi` with `thread-spawn`. A program with a memory of the caller's
+   * needs that as an import too, and {@link bindMemory}.
+   */
+  getImportObject(): WasiImports {
+    return this.#imports;
+  }
+
+  /** Tells which memory the program has, where it does not export it as `memory`. Threads of a program have a shared one. */
+  bindMemory(memory: ProgramMemory): void {
+    if (typeof memory !== "object" || memory === null || !("buffer" in memory)) {
+      throw invalidArgType("memory", "an instance of WebAssembly.Memory", memory);
+    }
+    this.#program.memory.bind(memory);
+  }
+
+  /** Post this to workers that run threads of the program, with its module and its memory, and pass it to {@link runWasiThreads}. */
+  get handle(): WasiHandle {
+    const { descriptors, args, env, preopens } = this.#program;
+    return { tree: this.#tree.handle, descriptors: descriptors.words.buffer, args, env, preopens };
+  }
+
+  /** Prepares the exports of an instance: its memory. @throws Error ERR_WASI_ALREADY_STARTED; TypeError ERR_INVALID_ARG_TYPE */
+  #begin(instance: ProgramInstance): Exports {
+    const exports = (instance as ProgramInstance | null | undefined)?.exports as Exports | undefined;
+    if (typeof exports !== "object" || exports === null) {
+      throw invalidArgType("instance", "an instance of WebAssembly.Instance", instance);
+    }
+    const { memory } = exports as { memory?: ProgramMemory };
+    if (memory !== undefined) this.bindMemory(memory);
+    if (!this.#program.memory.isBound)
+      throw invalidArgType("instance.exports.memory", "an instance of WebAssembly.Memory", memory);
+    return exports;
+  }
+
+  #beginOnce(instance: ProgramInstance): Exports {
+    const exports = this.#begin(instance);
+    if (this.#started) throw codedError(Error, "ERR_WASI_ALREADY_STARTED", "The program has been started already");
+    this.#started = true;
+    return exports;
+  }
+
+  /**
+   * Runs a command: calls its export `_start`. When that has returned, exited or thrown, the program has ended: all of its descriptors are closed, and its threads end.
+   * @returns the exit code
+   * @throws what the program throws, such as a WebAssembly.RuntimeError of a trap; {@link WasiExit} with `returnOnExit: false`; TypeError ERR_INVALID_ARG_TYPE for an
+   * instance without `_start`, or without a memory; Error ERR_WASI_ALREADY_STARTED
+   */
+  start(instance: ProgramInstance): number {
+    const { _start, _initialize } = this.#beginOnce(instance);
+    if (typeof _start !== "function") throw invalidArgType("instance.exports._start", "a function", _start);
+    if (_initialize !== undefined) throw invalidArgType("instance.exports._initialize", "undefined", _initialize);
+    const { code } = this.#run(_start as () => void);
+    this.close();
+    return code;
+  }
+
+  /**
+   * Prepares a reactor, whose exports the caller then calls: calls its export `_initialize`, if there is one. {@link close} ends the program.
+   * @throws as {@link start}
+   */
+  initialize(instance: ProgramInstance): void {
+    const { _start, _initialize } = this.#beginOnce(instance);
+    if (_start !== undefined) throw invalidArgType("instance.exports._start", "undefined", _start);
+    if (_initialize === undefined) return;
+    if (typeof _initialize !== "function")
+      throw invalidArgType("instance.exports._initialize", "a function", _initialize);
+    this.#run(_initialize as () => void);
+  }
+
+  /** Calls the program. What it throws but for an exit ends it, and closes its descriptors. */
+  #run(call: () => void): { code: number } {
+    try {
+      call();
+      return { code: 0 };
+    } catch (error) {
+      if (!(error instanceof ProgramExit)) {
+        this.close(TRAPPED);
+        throw error;
+      }
+      if (this.#returnOnExit) return error;
+      this.close(error.code);
+      throw new WasiExit(error.code);
+    }
+  }
+
+  /** Runs threads of the program in this thread, as {@link runWasiThreads} says. @internal */
+  runThreads(instantiate: (imports: WasiImports) => ProgramInstance): void {
+    runStarts(this.#program.descriptors, (id, argument) => {
+      const { wasi_thread_start: start } = this.#begin(instantiate(this.#imports));
+      if (typeof start !== "function") throw invalidArgType("instance.exports.wasi_thread_start", "a function", start);
+      try {
+        (start as (id: number, argument: number) => void)(id, argument);
+      } catch (error) {
+        if (error instanceof ProgramExit) return;
+        endProgram(this.#program.descriptors.words, TRAPPED);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * When the program has ended, in any of its threads: its exit code. Threads that compute, or wait for each other, do not end by themselves: terminate their workers
+   * then.
+   */
+  async ended(): Promise<number> {
+    const { words } = this.#program.descriptors;
+    while (Atomics.load(words, WORD.EXIT) === 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    return Atomics.load(words, WORD.CODE) >>> 0;
+  }
+
+  /** Ends the program: closes its descriptors, and ends threads that call WASI. Idempotent. @param code the exit code that {@link ended} tells */
+  close(code = 0): void {
+    const { descriptors, calls } = this.#program;
+    endProgram(descriptors.words, code);
+    if (calls.closed || calls.attachment.closed) return;
+    for (const number of descriptors.open()) {
+      const fd = descriptors.take(number);
+      if (fd >= 0) calls.closeQuietly(fd);
+    }
+  }
+}
+
+/** The exit code of a program that trapped: that of a process which abort(3) ends. */
+const TRAPPED = 134;
+const LOOK_MS = 20;
+
+/** The calls of a tree or a context. */
+function callsOf(tree: unknown): SystemCalls {
+  const calls = (tree as { calls?: SystemCalls } | null | undefined)?.calls;
+  if (calls === undefined) throw invalidArgType("tree", "a Vfs or a Context", tree);
+  calls.checkOpen();
+  return calls;
+}
+
+/** The streams of the host among the three standard ones. */
+const hostStreams = (standard: readonly Standard[]): Stream[] =>
+  standard.map((one) => (typeof one === "number" ? NO_STREAM : one));
+
+/** Gives the program its standard streams, as 0 to 2. */
+function openStandard(calls: SystemCalls, descriptors: Descriptors, standard: readonly Standard[]): void {
+  for (const [number, one] of standard.entries()) {
+    descriptors.reserve();
+    const direction = number === 0 ? RIGHT.FD_READ : RIGHT.FD_WRITE;
+    const others = STREAM_RIGHTS & ~(RIGHT.FD_READ | RIGHT.FD_WRITE);
+    if (typeof one !== "number") {
+      descriptors.setStream(number, number, FILETYPE.CHARACTER_DEVICE, others | direction);
+      continue;
+    }
+    calls.check(calls.core.sysFstat(calls.ctx, one), "fstat");
+    const type = filetypeOf(calls.attachment.stat[STAT.mode]);
+    const isFile = type === FILETYPE.REGULAR_FILE;
+    descriptors.lend(
+      number,
+      one,
+      type,
+      (isFile ? FILE_RIGHTS & ~(RIGHT.FD_READ | RIGHT.FD_WRITE) : others) | direction,
+    );
+  }
+}
+
+/** Opens the directories of the program, from 3 on. */
+function openPreopens(calls: SystemCalls, descriptors: Descriptors, preopens: CheckedOptions["preopens"]): void {
+  for (const [n, [name, path]] of preopens.entries()) {
+    const fd = calls.open(toPath(path, `options.preopens[${JSON.stringify(name)}]`), O_RDONLY | O_DIRECTORY, 0);
+    const number = descriptors.reserve();
+    descriptors.set(number, fd, FILETYPE.DIRECTORY, DIRECTORY_RIGHTS, DIRECTORY_RIGHTS | FILE_RIGHTS, n);
+  }
+}
+
+/**
+ * Makes a program of WASI preview 1, whose calls this thread makes directly on the tree. Its descriptors are descriptors of the context; so files that the
+ * context may not touch, the program may not.
+ * @param tree whose user the program is; `vfs.context({ uid })` for another one
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for bad options; system call errors of the preopens' open(2)
+ */
+export function createWasi(tree: Vfs | Context, options?: WasiOptions): Wasi {
+  const calls = callsOf(tree);
+  const { args, env, preopens, standard, returnOnExit } = toOptions(options);
+  const descriptors = new Descriptors();
+  const streams = hostStreams(standard);
+  const names = preopens.map(([name]) => utf8Bytes(name));
+  const program = new Program(calls, descriptors, { streams, args, env, preopens: names });
+  const wasi = new Wasi(tree, program, returnOnExit);
+  openStandard(calls, descriptors, standard);
+  try {
+    openPreopens(calls, descriptors, preopens);
+  } catch (error) {
+    wasi.close();
+    throw error;
+  }
+  return wasi;
+}
+
+/** What a worker needs to run threads of a program. */
+export interface WasiThreads {
+  /** {@link Wasi.handle} */
+  readonly handle: WasiHandle;
+  /** The program, a WebAssembly.Module. */
+  readonly module: object;
+  /** Its memory, a shared WebAssembly.Memory, which it imports as `env.memory`. */
+  readonly memory: ProgramMemory;
+}
+
+/**
+ * Runs threads of a program, one after the other, until the program has ended: a worker calls this, and then ends or is posted the next program. Each call of `thread-spawn`
+ * takes a worker that waits here; it returns -EAGAIN if there is none. So a program has as many threads at a time as workers run this.
+ * @throws what a thread throws, after which the program has ended
+ */
+export async function runWasiThreads(
+  { handle, module, memory }: WasiThreads,
+  options?: WasiThreadOptions,
+): Promise<void> {
+  const streams = hostStreams(toThreadOptions(options));
+  const vfs = await attachVfs(handle.tree);
+  try {
+    const { args, env, preopens } = handle;
+    const program = new Program(callsOf(vfs), new Descriptors(handle.descriptors), { streams, args, env, preopens });
+    const wasi = new Wasi(vfs, program, true);
+    wasi.bindMemory(memory);
+    wasi.runThreads((imports) => {
+      const given = { ...imports, env: { memory } } as unknown as WebAssembly.Imports;
+      return new WebAssembly.Instance(module as WebAssembly.Module, given);
+    });
+  } finally {
+    vfs.close();
+  }
+}

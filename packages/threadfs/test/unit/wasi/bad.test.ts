@@ -1,0 +1,169 @@
+/** threadfs/wasi: programs with bad arguments get an error, and damage nothing. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { boxed, DIR, OFLAG, TestProgram } from "./program.js";
+
+const { RESULT } = TestProgram;
+/** The end of the memory of a test's program. */
+const END = 4 * 65_536;
+const OUTSIDE = [END, END - 1, -1, 0xffff_fff0 | 0, 0x7fff_ffff];
+
+/** The calls that have an address, with it in each place. */
+function callsWith(
+  at: number,
+  { fd, path, good }: { fd: number; path: [number, number]; good: [number, number] },
+): Record<string, unknown[][]> {
+  return {
+    args_sizes_get: [
+      [at, RESULT],
+      [RESULT, at],
+    ],
+    environ_sizes_get: [[at, RESULT]],
+    args_get: [[at, RESULT]],
+    environ_get: [[RESULT, at]],
+    clock_res_get: [[0, at]],
+    clock_time_get: [[0, 0n, at]],
+    fd_fdstat_get: [[fd, at]],
+    fd_filestat_get: [[fd, at]],
+    fd_read: [
+      [fd, at, 1, RESULT],
+      [fd, ...good, at],
+    ],
+    fd_write: [
+      [fd, at, 1, RESULT],
+      [fd, ...good, at],
+    ],
+    fd_pread: [
+      [fd, at, 1, 0n, RESULT],
+      [fd, ...good, 0n, at],
+    ],
+    fd_pwrite: [
+      [fd, at, 1, 0n, RESULT],
+      [fd, ...good, 0n, at],
+    ],
+    fd_prestat_get: [[DIR, at]],
+    fd_prestat_dir_name: [[DIR, at, 4]],
+    fd_readdir: [
+      [DIR, at, 100, 0n, RESULT],
+      [DIR, 2000, 100, 0n, at],
+    ],
+    fd_seek: [[fd, 0n, 0, at]],
+    fd_tell: [[fd, at]],
+    path_create_directory: [[DIR, at, 2]],
+    path_filestat_get: [
+      [DIR, 0, at, 2, RESULT],
+      [DIR, 0, ...path, at],
+    ],
+    path_filestat_set_times: [[DIR, 0, at, 2, 0n, 0n, 0]],
+    path_link: [
+      [DIR, 0, at, 2, DIR, ...path],
+      [DIR, 0, ...path, DIR, at, 2],
+    ],
+    path_open: [
+      [DIR, 0, at, 2, 0, 0n, 0n, 0, RESULT],
+      [DIR, 0, ...path, OFLAG.TRUNC, 0n, 0n, 0, at],
+    ],
+    path_readlink: [
+      [DIR, at, 2, 2000, 10, RESULT],
+      [DIR, ...path, at, 10, RESULT],
+      [DIR, ...path, 2000, 10, at],
+    ],
+    path_remove_directory: [[DIR, at, 2]],
+    path_rename: [
+      [DIR, at, 2, DIR, ...path],
+      [DIR, ...path, DIR, at, 2],
+    ],
+    path_symlink: [
+      [at, 2, DIR, ...path],
+      [...path, DIR, at, 2],
+    ],
+    path_unlink_file: [[DIR, at, 2]],
+    poll_oneoff: [
+      [at, 3000, 1, RESULT],
+      [2000, at, 1, RESULT],
+      [2000, 3000, 1, at],
+    ],
+    random_get: [[at, 2]],
+  };
+}
+
+test("an address outside of the memory is EFAULT in every call that has one, and nothing has happened", async (t) => {
+  const { vfs, program } = await boxed(t, { args: ["prog"], env: { A: "b" }, preopens: { "/dir": "/box" } });
+  const fd = program.opened(DIR, "f");
+  const before = vfs.toJSON();
+  const path = program.text("f");
+  for (const at of OUTSIDE) {
+    const vectors = program.vectors([[at, 2]]);
+    const good = program.vectors([[4000, 1]]);
+    const calls = callsWith(at, { fd, path, good });
+    for (const [name, lists] of Object.entries(calls)) {
+      for (const args of lists) {
+        assert.equal(program.call(name, ...args), "EFAULT", `${name}(${args.join(", ")})`);
+      }
+    }
+    for (const name of ["fd_read", "fd_write"]) {
+      program.vectors([[at, 2]]);
+      assert.equal(program.call(name, fd, ...vectors, RESULT), "EFAULT");
+    }
+  }
+  assert.deepEqual(vfs.toJSON(), before);
+});
+
+test("huge vectors and lengths: too many buffers are EINVAL, too many bytes EFAULT", async (t) => {
+  const { vfs, program } = await boxed(t);
+  const fd = program.opened(DIR, "f");
+  for (const count of [1025, -1, 0x7fff_ffff]) {
+    assert.equal(program.call("fd_write", fd, 128, count, RESULT), "EINVAL");
+    assert.equal(program.call("fd_read", fd, 128, count, RESULT), "EINVAL");
+  }
+  for (const length of [0x7fff_ffff, -1, END]) {
+    assert.equal(program.call("fd_write", fd, ...program.vectors([[1, length]]), RESULT), "EFAULT");
+    assert.equal(program.call("random_get", 1, length), "EFAULT");
+    assert.equal(program.call("fd_readdir", DIR, 1, length, 0n, RESULT), "EFAULT");
+    assert.equal(program.call("path_unlink_file", DIR, 1, length), "ENAMETOOLONG");
+  }
+  // The same bytes again and again are more than the memory has.
+  const all = Array.from({ length: 1024 }, () => [0, END] as const);
+  for (const [n, [at, length]] of all.entries()) {
+    program.view.setUint32(65_536 + n * 8, at, true);
+    program.view.setUint32(65_540 + n * 8, length, true);
+  }
+  assert.equal(program.call("fd_write", fd, 65_536, 1024, RESULT), "SUCCESS");
+  assert.ok(program.result > 0 && program.result < 32 << 20, "as much as the tree has room for");
+  assert.equal(vfs.fs.statSync("/box/f").size, program.result);
+  assert.equal(program.call("fd_write", fd, 0, 0, RESULT), "SUCCESS");
+  assert.equal(program.result, 0);
+  assert.equal(program.call("poll_oneoff", 0, 0, 100_000, RESULT), "EINVAL");
+});
+
+test("a driver's hook may grow the memory in the middle of a call", async (t) => {
+  const { vfs, program } = await boxed(t);
+  const attributes = { ino: 2, mode: 0o100644, size: 5 };
+  vfs.registerDriver({
+    name: "growing",
+    root: () => ({ ino: 1, mode: 0o040755 }),
+    lookup: () => attributes,
+    readdir: () => {
+      program.memory.grow(1);
+      return [{ name: "g", ...attributes }];
+    },
+    read: (_ino, position, into) => {
+      program.memory.grow(1);
+      const bytes = new TextEncoder().encode("hello").subarray(position);
+      into.set(bytes);
+      return bytes.length;
+    },
+  });
+  vfs.mount(null, "/box/d", "growing");
+  const fd = program.opened(DIR, "d/g", { rights: 2n });
+  assert.equal(program.read(fd, 100), "hello");
+  const dir = program.opened(DIR, "d", { oflags: OFLAG.DIRECTORY });
+  assert.deepEqual(program.readdir(dir).names, [".", "..", "g"]);
+  assert.ok(program.memory.buffer.byteLength > END);
+});
+
+test("a program without a memory, and a closed tree, are errors of the library", async (t) => {
+  const { vfs, program } = await boxed(t);
+  vfs.close();
+  assert.throws(() => program.read(3, 1), { code: "ERR_THREADFS_CLOSED" });
+});

@@ -1,0 +1,74 @@
+/** Faults of what programs of WASI need of the core, and of src/wasi. */
+import { races, type Step, tests } from "../detectors.js";
+import type { Mutant } from "../faults.js";
+
+const WASI = "packages/threadfs/src/wasi";
+const STATUS = "vfs/file/status.ts";
+const status = (pattern: string): Step => tests("unit/fs/status", pattern);
+const wasi = (file: string, pattern: string): Step => tests(`unit/wasi/${file}`, pattern);
+
+export const PROGRAMS: Mutant[] = [
+  {
+    name: "the mode that keeps the paths of all calls below their descriptors does nothing",
+    edits: [{ file: "vfs/walk/path-init.ts", from: "nd.how = beneath ? LOOKUP_BENEATH : 0;", to: "nd.how = 0;" }],
+    caughtBy: [tests("resolve/beneath", "MODE_BENEATH")],
+  },
+  {
+    name: "a listing goes on where the descriptor was, not where the call says",
+    edits: [{ file: "vfs/file/readdir.ts", from: "    if (from >= 0) moveTo(f, from);\n", to: "" }],
+    caughtBy: [tests("unit/vfs/readdir", "is where the listing goes on")],
+  },
+  {
+    name: "F_SETFL sets all flags",
+    edits: [{ file: STATUS, from: "(f.flags & ~SETFL_MASK) | (<u32>flags & SETFL_MASK)", to: "<u32>flags" }],
+    caughtBy: [status("O_APPEND and O_NONBLOCK")],
+  },
+  {
+    name: "a thread that polls a pipe does not say that it is about to wait",
+    edits: [
+      {
+        file: "vfs/pipe/poll.ts",
+        from: "const seen = expectChange(word);",
+        to: "const seen = atomic.load<u32>(word);",
+      },
+      { file: "vfs/pipe/poll.ts", from: "import { expectChange, readersWord", to: "import { readersWord" },
+    ],
+    caughtBy: [status("its bytes, and the word")],
+  },
+  {
+    name: "poll looks at a pipe without its lock",
+    edits: [
+      { file: "vfs/pipe/poll.ts", from: "  mutexLock(i.mutex);\n", to: "" },
+      { file: "vfs/pipe/poll.ts", from: "  mutexUnlock(i.mutex);\n", to: "" },
+      { file: "vfs/pipe/poll.ts", from: 'import { mutexLock, mutexUnlock } from "../../mem/lock/lock";\n', to: "" },
+    ],
+    caughtBy: [races("pipes@poll: sysPoll(fd=3 || write: sysWrite(fd=4 data=de")],
+  },
+  {
+    name: "a program opens with rights that its directory does not pass on",
+    edits: [
+      {
+        file: `${WASI}/calls/paths.ts`,
+        from: "    if (((base | inheriting) & ~descriptors.inheriting) !== 0) return ERRNO.ENOTCAPABLE;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [wasi("files", "rights: what")],
+  },
+  {
+    name: "a program's read begins before it is checked that its buffers are in its memory",
+    edits: [{ file: `${WASI}/memory.ts`, from: "      if (!this.has(start, length)) return false;\n", to: "" }],
+    caughtBy: [wasi("bad", "huge vectors")],
+  },
+  {
+    name: "a moved descriptor has the rights of the one that it replaces",
+    edits: [
+      {
+        file: `${WASI}/descriptors.ts`,
+        from: "    Atomics.store(words, target + RIGHTS, rights as number);\n",
+        to: "",
+      },
+    ],
+    caughtBy: [wasi("files", "fd_renumber")],
+  },
+];
