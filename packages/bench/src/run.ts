@@ -32,6 +32,9 @@ const QUESTIONS = [
   "emscripten",
 ];
 
+/** Those of wasm programs, in a folder of their own. */
+const WASM = ["wasi", "emscripten"];
+
 const DEFAULT_JSON = fileURLToPath(new URL("../results/latest.json", import.meta.url));
 
 interface Flags {
@@ -79,7 +82,8 @@ function flags(): Flags {
 
 async function measure(name: string, options: BenchOptions): Promise<Result> {
   process.stderr.write(`${name}\n`);
-  const { default: question } = (await import(`./${name}.js`)) as { default: Question };
+  const folder = WASM.includes(name) ? "./wasm" : ".";
+  const { default: question } = (await import(`${folder}/${name}.js`)) as { default: Question };
   const [load = 0] = os.loadavg();
   const result = await question.run(options);
   // Each rival runs alone, so the load from before the measurement is other work.

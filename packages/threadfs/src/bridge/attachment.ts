@@ -87,8 +87,6 @@ export class Attachment implements HookOwner, Watcher {
   readonly path: Uint8Array<SharedArrayBuffer>;
   readonly path2: Uint8Array<SharedArrayBuffer>;
   readonly io: Uint8Array<SharedArrayBuffer>;
-  /** The bytes of {@link io} as words, for names. */
-  readonly ioWords: Int32Array<SharedArrayBuffer>;
   /** Copies to and from {@link io}. */
   readonly window: Window;
   /** What does not go through {@link io}. */
@@ -166,7 +164,6 @@ export class Attachment implements HookOwner, Watcher {
     this.path = new Uint8Array(buffer, base + SCRATCH.PATH, PATH_MAX + 1);
     this.path2 = new Uint8Array(buffer, base + SCRATCH.PATH2, PATH_MAX + 1);
     this.io = new Uint8Array(buffer, base + SCRATCH.IO, IO_SIZE);
-    this.ioWords = new Int32Array(buffer, base + SCRATCH.IO, IO_SIZE >> 2);
     const shared = sharedBytes(memory);
     this.transfer = new Transfer(shared);
     this.window = new Window(shared, memory, base + SCRATCH.IO, IO_SIZE);

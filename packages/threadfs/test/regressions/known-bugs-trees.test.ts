@@ -1,7 +1,7 @@
 /** Bugs that this algorithm has had, 24 and 25: operations on whole trees, and links. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { defined } from "../../../cli/dist/support/defined.js";
+import { readDirents } from "../../../verify/dist/support/dirents.js";
 import { POINT } from "../../dist/abi/abi.js";
 import type { FsSync } from "../../dist/src/index.js";
 import { counted } from "../support/counters.js";
@@ -30,14 +30,8 @@ describe("bug 24: readdir while other threads move entries", () => {
     const fd = core.sysOpen(ctx, -100, path("/d"), 0, 0);
     assert.ok(fd >= 0);
     const next = () => {
-      const names: string[] = [];
       const end = core.sysGetdents(ctx, fd, 0, -1);
-      for (let at = 0; at < end; ) {
-        const length = defined(arena.io[at + 9], "length of the name");
-        names.push(Buffer.from(arena.io.slice(at + 10, at + 10 + length)).toString());
-        at += (10 + length + 7) & ~7;
-      }
-      return names;
+      return readDirents(arena.io, end).map(({ name }) => name);
     };
     const first = next();
     assert.ok(first.length > 10 && first.length < 600);

@@ -7,6 +7,7 @@
  */
 import { ERRNO, MNT_DETACH, O_DIRECTORY } from "../../../threadfs/dist/abi/abi.js";
 import type { Failure } from "../support/check.js";
+import { readDirents } from "../support/dirents.js";
 import {
   type Counts,
   countDifference,
@@ -236,12 +237,7 @@ function list(session: AllocSession, dir: string, good: Good): [name: string, ty
   if (fd < 0) return [];
   const bytes = session.core.sysGetdents(0, fd, 0, -1);
   good(bytes, `reading ${dir}`);
-  const all = Buffer.from(session.thread.io.slice(0, Math.max(bytes, 0)));
-  const names: [string, number][] = [];
-  for (let at = 0, length = 0; at < bytes; at += (10 + length + 7) & ~7) {
-    length = all.readUInt8(at + 9);
-    names.push([all.toString("utf8", at + 10, at + 10 + length), all.readUInt8(at + 8)]);
-  }
+  const names = readDirents(session.thread.io, bytes).map(({ name, type }): [string, number] => [name, type]);
   session.close(fd);
   return names;
 }

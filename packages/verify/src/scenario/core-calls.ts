@@ -9,10 +9,6 @@ import {
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   CLONE_NEWNS,
-  DIRENT_ALIGN,
-  DIRENT_NAME,
-  DIRENT_NAME_LENGTH,
-  DIRENT_TYPE,
   ERRNO,
   F_GETLK,
   F_OFD_GETLK,
@@ -75,6 +71,7 @@ import {
 import { type ListedMount, mountLines } from "../model/calls-mounts.js";
 import type { ContextOptions } from "../model/sequential.js";
 import { defined } from "../support/defined.js";
+import { readDirents } from "../support/dirents.js";
 
 /** A thread as far as calls need it: a view of its whole scratch area. */
 export interface ScratchThread {
@@ -318,15 +315,7 @@ function attributes(t: ScratchThread): Attributes {
 
 /** The entries of a directory, by name: Linux promises no order. */
 function entries(t: ScratchThread, n: number): { entries: DirectoryEntry[] } {
-  const bytes = t.scratch.slice(SCRATCH.IO, SCRATCH.IO + n);
-  const view = new DataView(bytes.buffer);
-  const list: DirectoryEntry[] = [];
-  for (let at = 0; at < n; ) {
-    const length = view.getUint8(at + DIRENT_NAME_LENGTH);
-    const name = decoder.decode(bytes.subarray(at + DIRENT_NAME, at + DIRENT_NAME + length));
-    list.push({ name, type: view.getUint8(at + DIRENT_TYPE), ino: view.getFloat64(at, true) });
-    at += (DIRENT_NAME + length + DIRENT_ALIGN - 1) & ~(DIRENT_ALIGN - 1);
-  }
+  const list = readDirents(t.scratch.subarray(SCRATCH.IO), n).map(({ name, type, ino }) => ({ name, type, ino }));
   return { entries: list.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 

@@ -6,6 +6,7 @@
 import { DRIVER_OP, ERRNO, HOOK, S_IFDIR, S_IFMT, S_IFREG, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import type { DriverContents, DriverNodes } from "../model/state.js";
 import { defined } from "../support/defined.js";
+import { writeDirent } from "../support/dirents.js";
 import type { ScratchThread } from "./core-calls.js";
 
 export const DRIVER_NAME = "twig";
@@ -148,17 +149,11 @@ function unlink(t: DriverThread, dir: number, length: number, ino: number): numb
 function readdir(t: DriverThread, dir: number, from: number): number {
   const v = view(t);
   const all = Object.entries(kidsOf(nodeOf(t, dir)));
-  let used = 0;
-  for (const [name, ino] of all.slice(from)) {
-    const at = SCRATCH.IO + used;
-    v.setFloat64(at, ino, true);
-    v.setUint8(at + 8, (nodeOf(t, ino).mode & S_IFMT) >> 12);
-    v.setUint8(at + 9, name.length);
-    for (let i = 0; i < name.length; i++) v.setUint8(at + 10 + i, name.charCodeAt(i));
-    used += (10 + name.length + 7) & ~7;
-  }
+  let at = SCRATCH.IO;
+  for (const [n, [name, ino]] of all.entries())
+    if (n >= from) at = writeDirent(v, at, { name, type: (nodeOf(t, ino).mode & S_IFMT) >> 12, ino, next: n + 1 });
   v.setFloat64(SCRATCH.DRIVER, all.length, true);
-  return used;
+  return at - SCRATCH.IO;
 }
 
 /** The host's `driverCall` for a thread. @returns >= 0 or -errno */

@@ -24,6 +24,7 @@ import type { Attachment } from "../../../threadfs/dist/src/bridge/attachment.js
 import type { FsSync, Vfs } from "../../../threadfs/dist/src/index.js";
 import { POISON, SLOT_COUNTERS, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { codeOf } from "../support/defined.js";
+import { type Dirent, readDirents } from "../support/dirents.js";
 import { COUNT, Counts, makePath, nameWords, OP, type Path, Ring, type SharedState } from "./shared-state.js";
 
 /** Indices of the stat result, as constants of this module: the hot reader reads them at every lookup. */
@@ -48,12 +49,6 @@ export interface RawAclEntry {
   readonly tag: number;
   readonly perm: number;
   readonly id: number;
-}
-
-/** An entry of a directory. */
-export interface Entry {
-  readonly name: string;
-  readonly ino: number;
 }
 
 /** The clock of an attachment: the thread sets it before each call. */
@@ -374,17 +369,8 @@ export class Thread {
   }
 
   /** The entries of a getdents result of `n` bytes. */
-  entries(n: number): Entry[] {
-    const found: Entry[] = [];
-    const bytes = this.arena.io.slice(0, n);
-    const view = new DataView(bytes.buffer);
-    for (let at = 0; at < n; ) {
-      const length = view.getUint8(at + 9);
-      const name = new TextDecoder().decode(bytes.subarray(at + 10, at + 10 + length));
-      found.push({ name, ino: view.getFloat64(at, true) });
-      at += (10 + length + 7) & ~7;
-    }
-    return found;
+  entries(n: number): Dirent[] {
+    return readDirents(this.arena.io, n);
   }
 }
 

@@ -13,6 +13,8 @@ export class Window {
   readonly #length: number;
   /** The memory, as far as it has grown, as a Buffer, whose strings are made without a copy; undefined where there are none. */
   #buffer: Buffer | undefined;
+  /** The bytes as words. */
+  readonly words: Int32Array<SharedArrayBuffer>;
   readonly #isAscii: ((bytes: Uint8Array) => boolean) | undefined;
 
   /** @param address of its `length` bytes */
@@ -22,6 +24,7 @@ export class Window {
     this.#address = address;
     this.#length = length;
     this.#buffer = this.#wholeMemory();
+    this.words = new Int32Array(memory.buffer as SharedArrayBuffer, address, length >> 2);
     this.#isAscii = nodeModule("node:buffer")?.isAscii;
   }
 

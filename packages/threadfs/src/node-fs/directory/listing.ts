@@ -77,7 +77,7 @@ class Pieces implements FileSink {
   /** The same as words: those of the scratch area are always the same. */
   words(all: number): Int32Array {
     const bytes = this.#bytes;
-    if (this.#length === 0) return this.#attachment.ioWords;
+    if (this.#length === 0) return this.#attachment.window.words;
     return new Int32Array(bytes.buffer, bytes.byteOffset, all / WORD);
   }
 }

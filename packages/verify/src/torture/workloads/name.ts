@@ -3,6 +3,7 @@
  */
 import { ERRNO, O_DIRECTORY, O_RDONLY, RENAME_NOREPLACE } from "../../../../threadfs/dist/abi/abi.js";
 import { elementAt } from "../../support/defined.js";
+import type { Dirent } from "../../support/dirents.js";
 import {
   checkContents,
   checkDirStat,
@@ -16,14 +17,14 @@ import {
   Tracked,
 } from "../file-stamp.js";
 import { makePath, type Path } from "../shared-state.js";
-import type { Entry, Thread } from "../thread.js";
+import type { Thread } from "../thread.js";
 import { listOf, type TakeWords, type Workload } from "./workload.js";
 
 /** Generation of files that are never replaced. */
 export const GEN = 1;
 
 /** The entries of a directory that one call reads. Returns the bytes that a second call would read, too. */
-export function readDirectory(t: Thread, dir: Path): { entries: Entry[]; rest: number } {
+export function readDirectory(t: Thread, dir: Path): { entries: Dirent[]; rest: number } {
   const fd = t.must(t.open(dir, O_RDONLY | O_DIRECTORY), "open");
   const entries = t.entries(t.must(t.getdents(fd), "getdents"));
   const rest = t.must(t.getdents(fd), "getdents");

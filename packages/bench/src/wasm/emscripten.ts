@@ -6,15 +6,15 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { WorkerPool } from "../../cli/dist/support/worker-pool.js";
+import { WorkerPool } from "../../../cli/dist/support/worker-pool.js";
+import type { BenchOptions, Question } from "../lib/question.js";
+import { Result } from "../lib/result.js";
+import { openThreadfs } from "../lib/rivals.js";
+import { ratioSummary } from "../lib/stats.js";
+import { MODULES } from "../programs/files.js";
 import { FILE_SIZE, Program } from "./emscripten/program.js";
 import { makeChannel, serveProxy, wakeProxy } from "./emscripten/proxy.js";
 import type { EmscriptenRequest, EmscriptenWorkerStart } from "./emscripten/worker.js";
-import type { BenchOptions, Question } from "./lib/question.js";
-import { Result } from "./lib/result.js";
-import { openThreadfs } from "./lib/rivals.js";
-import { ratioSummary } from "./lib/stats.js";
-import { MODULES } from "./programs/files.js";
 
 const WORKER = new URL("./emscripten/worker.js", import.meta.url);
 /** Longest time of one reading, in ms. */

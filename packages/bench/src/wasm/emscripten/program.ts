@@ -2,7 +2,7 @@
 
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { MODULES } from "../programs/files.js";
+import { MODULES } from "../../programs/files.js";
 
 export const FILE_SIZE = 16_000_000;
 export const READ_SIZE = 64;

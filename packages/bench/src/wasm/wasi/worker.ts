@@ -1,7 +1,7 @@
 // A thread with a program of its own on one tree: says that it is ready, waits for the start, and returns how long its turns took.
 import { parentPort, workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
-import { treeProgram } from "./wasi-loop.js";
+import { treeProgram } from "./loop.js";
 
 const { handle, start, turns } = workerData as { handle: VfsHandle; start: Int32Array; turns: number };
 const run = treeProgram(await attachVfs(handle));

@@ -5,10 +5,10 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { createVfs, type Vfs } from "threadfs";
-import type { BenchOptions, Question } from "./lib/question.js";
-import { Result } from "./lib/result.js";
-import { makeTempDirectory, removeTempDirectory } from "./lib/tempdir.js";
-import { DEEP, nodeProgram, type Run, treeProgram } from "./programs/wasi-loop.js";
+import type { BenchOptions, Question } from "../lib/question.js";
+import { Result } from "../lib/result.js";
+import { makeTempDirectory, removeTempDirectory } from "../lib/tempdir.js";
+import { DEEP, nodeProgram, type Run, treeProgram } from "./wasi/loop.js";
 
 /** How many times faster than node:wasi, and than one thread. */
 const TARGET = 10;
@@ -36,7 +36,7 @@ async function together(vfs: Vfs, threads: number, turns: number): Promise<numbe
   const workers = Array.from(
     { length: threads },
     () =>
-      new Worker(new URL("./programs/wasi-worker.js", import.meta.url), {
+      new Worker(new URL("./wasi/worker.js", import.meta.url), {
         workerData: { handle: vfs.context().handle, start, turns },
       }),
   );

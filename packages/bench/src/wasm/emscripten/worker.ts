@@ -3,7 +3,7 @@
 import { workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
 import { threadfs } from "threadfs/emscripten";
-import { serveRequests } from "../../../cli/dist/support/worker-pool.js";
+import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
 import { Program } from "./program.js";
 import { proxyType } from "./proxy.js";
 
