@@ -9,7 +9,7 @@ import { openThreadfs } from "./lib/rivals.js";
 import { ratioSummary } from "./lib/stats.js";
 import { rate, type Task, type TimedRun, TimedWorkers, undisturbedRate } from "./lib/timed-workers.js";
 import { fileName, makeFiles } from "./lib/tree.js";
-import { LINKED_PATHS, makeLinks } from "./linked-paths.js";
+import { LINKED_PATHS, makeLinks } from "./links/linked-paths.js";
 
 const TARGET = 1.9;
 const SIDE = 20;

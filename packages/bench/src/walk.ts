@@ -13,7 +13,7 @@ import { Result } from "./lib/result.js";
 import { type BenchFs, type Core, openCore, openThreadfs } from "./lib/rivals.js";
 import { interleave, type Loop, type Rounds } from "./lib/rounds.js";
 import { line, summary } from "./lib/stats.js";
-import { LINKED_PATHS, makeLinks } from "./linked-paths.js";
+import { LINKED_PATHS, makeLinks } from "./links/linked-paths.js";
 
 const DEPTH = 16;
 
