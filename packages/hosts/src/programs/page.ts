@@ -2,7 +2,7 @@
 import { attachVfs, createVfs, type Vfs } from "threadfs";
 import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
-import { runProgram } from "./wasi-program.js";
+import { runProgram } from "./wasi/program.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {

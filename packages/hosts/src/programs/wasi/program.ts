@@ -1,20 +1,16 @@
 /** A program of WASI on the tree, in every host: it makes a directory, and exits. It is so small that it is written here in bytes. */
 import type { Vfs } from "threadfs";
 import { createWasi } from "threadfs/wasi";
-import { expect } from "./scenario.js";
+import { expect } from "../scenario.js";
+import { HEADER, I32, section, text } from "./encode.js";
 
-const text = (value: string): number[] => [value.length, ...new TextEncoder().encode(value)];
-const section = (id: number, items: readonly number[][]): number[] => {
-  const body = [items.length, ...items.flat()];
-  return [id, body.length, ...body];
-};
-const [I32, CODE] = [0x7f, 7];
+const CODE = 7;
 /** WASI's number. */
 const EEXIST = 20;
 
 /** `_start` calls path_create_directory(3, "made"), and exits with CODE and the error. */
 const PROGRAM = new Uint8Array([
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  ...HEADER,
   ...section(1, [
     [0x60, 3, I32, I32, I32, 1, I32],
     [0x60, 1, I32, 0],
