@@ -230,6 +230,48 @@ eachBuild(
   },
 );
 
+/** What FS calls of itself in a build with all names. */
+type Steps = Record<"mayCreate" | "mayDelete" | "truncate", (...args: unknown[]) => unknown>;
+
+/** Lets something happen once, before a step of FS. */
+function before(FS: ProgramFs, step: keyof Steps, happen: () => void): void {
+  const steps = FS as unknown as Steps;
+  const { [step]: call } = steps;
+  steps[step] = (...args) => {
+    steps[step] = call;
+    happen();
+    return call.apply(FS, args);
+  };
+}
+
+test("a rename and an open that empties go on when another thread comes between their steps", async (t) => {
+  const { FS, vfs, errno } = await withTree(t, "sql-wasm-debug");
+  const { fs } = vfs;
+  const text = (path: string): string => fs.readFileSync(path, "utf8");
+  fs.writeFileSync("/new", "ours");
+  before(FS, "mayCreate", () => fs.writeFileSync("/name", "theirs"));
+  FS.rename("/mnt/new", "/mnt/name");
+  assert.equal(text("/name"), "ours");
+  fs.writeFileSync("/new", "again");
+  // The first check is that of the old name.
+  before(FS, "mayDelete", () => before(FS, "mayDelete", () => fs.unlinkSync("/name")));
+  FS.rename("/mnt/new", "/mnt/name");
+  assert.equal(text("/name"), "again");
+  fs.writeFileSync("/new", "");
+  before(FS, "mayDelete", () => fs.unlinkSync("/new"));
+  assert.equal(
+    errno(() => FS.rename("/mnt/new", "/mnt/name")),
+    44,
+  );
+  before(FS, "truncate", () => fs.unlinkSync("/name"));
+  FS.writeFile("/mnt/name", "created");
+  assert.equal(text("/name"), "created");
+  assert.equal(
+    errno(() => FS.open("/mnt/none/name", "w")),
+    44,
+  );
+});
+
 eachBuild("an append goes behind what another thread appends between two steps of a write", async (t, build) => {
   const { FS, vfs } = await withTree(t, build);
   const stream = FS.open("/mnt/log", "a");
