@@ -2,6 +2,7 @@
 import { attachVfs, createVfs, type Vfs } from "threadfs";
 import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
+import { runProgram } from "./wasi-program.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -20,6 +21,7 @@ reportOf(async () => {
   prepare(vfs.fs);
   await attachTwice((options) => attachVfs(vfs.handle, options));
   await saveAndLoad(vfs, createVfs);
+  runProgram(vfs);
   const first = await started(vfs, "first");
   checkReply(vfs.fs, "first");
   first.terminate();

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs, type Vfs } from "threadfs";
 import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare, saveAndLoad } from "./scenario.js";
+import { runProgram } from "./wasi-program.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {
@@ -42,6 +43,7 @@ await attachTwice((options) => attachVfs(vfs.handle, options));
 (await attachVfs(vfs.handle, { share: false })).close();
 await stream(vfs);
 await saveAndLoad(vfs, createVfs);
+runProgram(vfs);
 const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");
 await first.terminate();

@@ -8,12 +8,14 @@ export type OutputFunction = (bytes: Uint8Array) => void;
 
 /** A stream of the host. */
 export interface Stream {
+  /** It has nothing to read, and never will. */
+  readonly isEmpty?: boolean;
   /** Fills the buffers. Returns the bytes read, 0: the end. */
   read(into: readonly Uint8Array[]): number;
   write(bytes: Uint8Array): void;
 }
 
-export const NO_STREAM: Stream = { read: () => 0, write: () => {} };
+export const NO_STREAM: Stream = { isEmpty: true, read: () => 0, write: () => {} };
 
 /** An input of a function. What it gives and the program has no room for is kept for the next read. */
 export class FunctionInput implements Stream {

@@ -32,7 +32,8 @@ export function makeClock(host: HostOptions): (id: number) => bigint | undefined
       case CLOCK.PROCESS_CPUTIME:
         return process?.cpuUsage && used(process.cpuUsage());
       case CLOCK.THREAD_CPUTIME:
-        return process?.threadCpuUsage && used(process.threadCpuUsage());
+        // Node before 23.9 tells that of the process alone.
+        return process?.threadCpuUsage ? used(process.threadCpuUsage()) : process?.cpuUsage && used(process.cpuUsage());
       default:
         return undefined;
     }

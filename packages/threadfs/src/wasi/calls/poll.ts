@@ -71,7 +71,8 @@ class Poll {
       return undefined;
     }
     if (descriptors.fd < 0) {
-      this.#add(from, 0, type, reads ? 0 : 1);
+      const hangup = reads && this.#program.streams[descriptors.stream]?.isEmpty ? EVENT_HANGUP : 0;
+      this.#add(from, 0, type, reads ? 0 : 1, hangup);
       return undefined;
     }
     const { core, ctx, attachment } = calls;

@@ -156,20 +156,26 @@ test("a thread that knows the directories that are gone does not find what stand
   fs.mkdirSync("/e");
   const room = write(fs, "/first");
   fs.unlinkSync("/first");
-  // The chunk of the tree's own names stays with names: the directories are to stand in others.
-  for (let n = 0; n < 1000; n++) fs.closeSync(fs.openSync(`/d/${n}`, "wx"));
+  // A chunk in which one name is left stays with names: the directories are to stand in many.
   const paths = Array.from({ length: 40 }, (_, n) => `/a-directory-with-a-long-name-${n}`);
-  for (const path of paths) fs.mkdirSync(path);
+  for (let n = 0; n < 4000; n++) {
+    fs.closeSync(fs.openSync(`/d/${n}`, "wx"));
+    const path = paths[n / 100];
+    if (path !== undefined) fs.mkdirSync(path);
+  }
   for (const each of [vfs, other]) {
     // Looked up often enough to be in the prefix caches.
     for (let again = 0; again < 3; again++)
       for (const path of paths) assert.equal(each.fs.existsSync(`${path}/in`), false);
   }
   for (const path of paths) fs.rmdirSync(path);
-  empty(fs, 1000);
+  empty(fs, 4000);
   const size = write(fs, "/contents");
   assert.ok(size > room * 0.9, `${size} of ${room} bytes`);
   fs.unlinkSync("/contents");
+  // Chunks of names and of inodes take turns. More names than inodes at first, and they change places.
+  fs.writeFileSync("/e/f", "");
+  for (let n = 0; n < 600; n++) fs.linkSync("/e/f", `/e/link-${n}`);
   fillWithDirectories(fs, 10_000);
   for (const each of [vfs, other]) {
     for (const path of paths) assert.equal(each.fs.existsSync(`${path}/in`), false, path);

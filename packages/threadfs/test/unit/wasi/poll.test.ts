@@ -101,6 +101,7 @@ describe("descriptors", () => {
         { type: EVENT.FD_READ, fd: 99 },
         { type: EVENT.FD_WRITE, fd: 1 },
         { type: EVENT.FD_READ, fd: no },
+        { type: EVENT.FD_READ, fd: 0 },
       ]),
       [
         "0: read SUCCESS 7 0",
@@ -108,6 +109,7 @@ describe("descriptors", () => {
         "3: read EBADF 0 0",
         "4: write SUCCESS 1 0",
         "5: read ENOTCAPABLE 0 0",
+        "6: read SUCCESS 0 1",
       ],
     );
   });

@@ -58,7 +58,7 @@ export const PROGRAMS: Mutant[] = [
   {
     name: "a program's read begins before it is checked that its buffers are in its memory",
     edits: [{ file: `${WASI}/memory.ts`, from: "      if (!this.has(start, length)) return false;\n", to: "" }],
-    caughtBy: [wasi("bad", "huge vectors")],
+    caughtBy: [wasi("bad", "an address outside")],
   },
   {
     name: "a moved descriptor has the rights of the one that it replaces",
