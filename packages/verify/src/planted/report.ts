@@ -23,6 +23,7 @@ export function firstLine({ output, late, code }: Ended): string {
     fromCheck(output) ?? fromTorture(output) ?? fromTests(output) ?? fromCrash(output) ?? `ended with ${code}`;
   const plain = line
     .replaceAll(/\S*threadfs-planted-\w+\//g, "")
+    .replaceAll(/\/tmp\/[\w./-]+/g, "DIRECTORY")
     .replaceAll(/\s+/g, " ")
     .trim();
   return plain.length > LINE_MAX ? `${plain.slice(0, LINE_MAX)} ...` : plain;
