@@ -47,7 +47,7 @@ export class Build {
   /** The property of its errors that has their number: the Closure compiler renames it. */
   readonly #errnoKey: string;
   #renamed: FsNode | undefined;
-  #vanished: Error | undefined;
+  #disturbed: Error | undefined;
 
   /** @throws TypeError ERR_INVALID_ARG_VALUE: not such an object, or its members have been renamed */
   constructor(fs: RawFs) {
@@ -70,8 +70,8 @@ export class Build {
   }
 
   /**
-   * Makes calls again whose steps another thread has come between. FS.open() finds no file and is to create one, which is there by then; or finds one, and is
-   * to empty it, when it is gone. FS.rename() finds the new name taken or free, and checks that once more.
+   * Makes calls again whose steps another thread has come between. FS.open() finds no file and is to create one, which is there by then; or finds one, which
+   * is gone when it is to be emptied, or a link when it is to be opened. FS.rename() finds the new name taken or free, and checks that once more.
    */
   #callAgain(): void {
     const fs = this.#fs;
@@ -79,7 +79,7 @@ export class Build {
     fs.open = (path, flags, ...rest): FsStream =>
       this.#again(
         () => open.call(fs, path, flags, ...rest),
-        (error) => mayCreate(flags) && (error === this.#vanished || this.errnoOf(error) === EEXIST),
+        (error) => error === this.#disturbed || (mayCreate(flags) && this.errnoOf(error) === EEXIST),
       );
     fs.rename = (from, to): void =>
       this.#again(
@@ -107,10 +107,10 @@ export class Build {
     }
   }
 
-  /** The error of a file that FS has found, and that is gone. */
-  vanished(): Error {
-    this.#vanished = this.error(ENOENT);
-    return this.#vanished;
+  /** The error of a file that FS has found a moment ago, and that is gone, or a link by now. */
+  disturbed(errno: number): Error {
+    this.#disturbed = this.error(errno);
+    return this.#disturbed;
   }
 
   /** A node that is in no table. */

@@ -106,7 +106,7 @@ eachBuild(
 );
 
 /** What FS calls of itself in a build with all names. */
-type Steps = Record<"mayCreate" | "mayDelete" | "truncate", (...args: unknown[]) => unknown>;
+type Steps = Record<"mayCreate" | "mayDelete" | "truncate" | "createStream", (...args: unknown[]) => unknown>;
 
 /** Lets something happen once, before a step of FS. */
 function before(FS: ProgramFs, step: keyof Steps, happen: () => void): void {
@@ -145,6 +145,12 @@ test("a rename and an open that empties go on when another thread comes between 
     errno(() => FS.open("/mnt/none/name", "w")),
     44,
   );
+  // A link takes the place of the file. FS follows it in the program's namespace, the tree does not.
+  before(FS, "createStream", () => {
+    fs.renameSync("/name", "/target");
+    fs.symlinkSync("target", "/name");
+  });
+  assert.equal(FS.readFile("/mnt/name", { encoding: "utf8" }), "created");
 });
 
 eachBuild("an append goes behind what another thread appends between two steps of a write", async (t, build) => {
