@@ -145,7 +145,8 @@ function mount(v: ArenaView, m: number, systems: Systems): string {
 }
 
 function contexts(v: ArenaView): number[] {
-  return v.live(L.CACHE_CONTEXT).filter((c) => v.u32(c + C.alive) !== 0);
+  const place = (c: number) => L.CTX_TABLE + (v.f64(c + C.number) % L.MAX_CONTEXTS) * 4;
+  return v.live(L.CACHE_CONTEXT).filter((c) => v.u32(place(c)) === c);
 }
 
 function context(v: ArenaView, c: number, systems: Systems): string[] {

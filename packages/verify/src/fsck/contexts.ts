@@ -26,7 +26,6 @@ export function checkContexts(v: ArenaView) {
       "context-users",
       () => `the users of ${context(v, c)} (${v.refsOf(c)})`,
     );
-    v.equal(v.u32(c + C.alive), listed.has(c) ? 1 : 0, "context-table", () => `whether ${context(v, c)} is alive`);
     if (v.refsOf(c).length === 0) v.problem("leak", `${context(v, c)} is in no table and held by no thread`);
     checkPlaces(v, c, listed.has(c));
     checkNamespace(v, c, listed.has(c));

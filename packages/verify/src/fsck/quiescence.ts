@@ -142,6 +142,5 @@ function checkDead(v: ArenaView, p: number) {
     zero("hint", FILE.hint);
   } else if (cache === L.CACHE_CONTEXT) {
     zero("users", CONTEXT.users);
-    zero("alive", CONTEXT.alive);
   }
 }

@@ -61,7 +61,7 @@ const NUMBERS: Table = new Map([
   [L.CACHE_MOUNT, fieldsOf(Mount, "count", "flags", "nrChildren")],
   [L.CACHE_SUPER, fieldsOf(SuperBlock, "driver", "hooks", "dflags", "active", "readonly")],
   [L.CACHE_FILE, fieldsOf(File, "count", "flags", "pos", "mode", "lastCookie")],
-  [L.CACHE_CONTEXT, fieldsOf(Context, "number", "ngroups", "fdHint", "alive", "users", "caps")],
+  [L.CACHE_CONTEXT, fieldsOf(Context, "number", "ngroups", "fdHint", "users", "caps")],
 ]);
 const LOCKS: Table = new Map([
   [L.CACHE_DENTRY, fieldsOf(Dentry, "lockref", "childLock")],

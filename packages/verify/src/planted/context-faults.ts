@@ -1,5 +1,5 @@
 /** Faults in contexts: who they are, what they may do, their numbers, their roots, and their ends. */
-import { death, pair, tests } from "./detectors.js";
+import { death, meanwhile, pair, tests } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 export const CONTEXTS: Mutant[] = [
@@ -186,6 +186,17 @@ export const CONTEXTS: Mutant[] = [
       },
     ],
     caughtBy: [tests("resolve/in-root", "mounts: .* stays in the root")],
+  },
+  {
+    name: "the close of a context is undone with its thread, and others have seen it",
+    edits: [
+      {
+        file: "vfs/task/cred.ts",
+        from: "atomic.store<u32>(CTX_TABLE + (contextIndex(c.number) << 2), 0);",
+        to: "put32(CTX_TABLE + (contextIndex(c.number) << 2), 0);",
+      },
+    ],
+    caughtBy: [meanwhile("namespaces destroy: contextDestroy(ctx=2)", "create: contextCreate(uid=0 gid=0 ctx=2)")],
   },
   {
     name: "getcwd names what is outside of the context's root",

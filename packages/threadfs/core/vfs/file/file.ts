@@ -36,7 +36,7 @@ import { Mount, mntput } from "../mount/namespace";
 import { pipeRelease } from "../pipe/pipe";
 import { retire } from "../recovery/reclaim";
 import { kalloc } from "../recovery/space";
-import { Context, FD_BLOCK, FD_FIRST, NR_OPEN } from "../task/cred";
+import { Context, FD_BLOCK, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
 
 export const FILE_SIZE: u32 = 128;
 export const FILE_LINK: u32 = offsetof<File>("rcuNext");
@@ -252,7 +252,7 @@ let takenIn2: Context | null = null;
  */
 export function getUnusedFd(c: Context): i32 {
   lock(c.fdLock);
-  if (c.alive == 0) {
+  if (!isAlive(c)) {
     unlock(c.fdLock);
     return -EBADF;
   }

@@ -15,7 +15,7 @@ import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { Dentry } from "../dcache/dentry";
 import { CTX_TABLE, G_CTX_LOCK, G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, MAX_CONTEXTS } from "../layout";
-import { Context } from "../task/cred";
+import { Context, isAlive } from "../task/cred";
 import { beginOrigins, COPY_CLONE, copied, copyList, dropCopies } from "./copy-tree";
 import { lengthOf, namespaceOf } from "./mnt-ns";
 import { lockNamespace, Mount, mntget, mntput, noMount, unlockNamespace } from "./namespace";
@@ -63,7 +63,7 @@ function giveMntNs(c: Context, top: Mount): bool {
   const n = lengthOf(top);
   lock(c.lock);
   lock(G_MOUNT_LOCK);
-  const alive = c.alive != 0;
+  const alive = isAlive(c);
   if (alive) {
     top.nrMounts = n;
     c.mntNs = <u32>top.at;

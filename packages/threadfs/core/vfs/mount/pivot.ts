@@ -15,7 +15,7 @@ import { dget, dput } from "../dcache/dcache";
 import { D_UNHASHED, Dentry } from "../dcache/dentry";
 import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_RENAME_LOCK } from "../layout";
 import { happened } from "../recovery/outcome";
-import { Context } from "../task/cred";
+import { Context, isAlive } from "../task/cred";
 import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { checkMnt } from "./mnt-ns";
@@ -46,7 +46,7 @@ let oldPwd: bool = false;
 
 /** What pivot_root(2) refuses, in Linux's order. Under all locks. */
 function checkPivot(c: Context, newMnt: Mount, newRoot: Dentry, onMnt: Mount, on: Dentry): i32 {
-  if (c.alive == 0) return -EBADF;
+  if (!isAlive(c)) return -EBADF;
   const rootMnt = changetype<Mount>(<usize>c.rootMnt_);
   const root = changetype<Dentry>(<usize>c.root_);
   if (!checkMnt(c, rootMnt) || !checkMnt(c, newMnt) || !checkMnt(c, onMnt)) return -EINVAL;

@@ -75,7 +75,7 @@ import { notifyUnmount } from "../notify/fsnotify";
 import { countFile, forgetEnds, pipeFree, pipeOf } from "../pipe/pipe";
 import { wakeAllPipes } from "../pipe/wait";
 import { contextExists } from "../task/context-ref";
-import { Context, FD_BLOCK, FD_BLOCKS, removeContext } from "../task/cred";
+import { Context, FD_BLOCK, FD_BLOCKS, isAlive, removeContext } from "../task/cred";
 import { xattrsFree } from "../xattr/free";
 import { admitOthers, excludeOthers } from "./exclusion";
 import {
@@ -146,13 +146,14 @@ function countContexts(): void {
     const c = changetype<Context>(p);
     if (c.recount & FREE) continue;
     // A context that was being closed: it references nothing any more, whichever thread has acquired it.
-    if (c.alive == 0) clearFsPaths(c);
+    const alive = isAlive(c);
+    if (!alive) clearFsPaths(c);
     countMountReference(c.rootMnt_);
     countDentryReference(c.root_);
     countMountReference(c.pwdMnt_);
     countDentryReference(c.pwd_);
     countMountReference(c.mntNs);
-    countDescriptors(c);
+    countDescriptors(c, alive);
   }
 }
 
@@ -163,7 +164,7 @@ function clearFsPaths(c: Context): void {
   unlock(c.lock);
 }
 
-function countDescriptors(c: Context): void {
+function countDescriptors(c: Context, alive: bool): void {
   for (let b: u32 = 0; b < FD_BLOCKS; b++) {
     const block = load<u32>(c.fdBlock(b));
     if (block == 0) continue;
@@ -171,7 +172,7 @@ function countDescriptors(c: Context): void {
       const at = <usize>(block + (k << 2));
       const f = load<u32>(at);
       if (f == 0) continue;
-      if (f != FD_RESERVED && c.alive != 0) changetype<File>(<usize>(f & ~FD_OPENING)).recount += 1;
+      if (f != FD_RESERVED && alive) changetype<File>(<usize>(f & ~FD_OPENING)).recount += 1;
       else atomic.store<u32>(at, 0);
     }
   }

@@ -20,7 +20,7 @@ import { spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { CTX_TABLE, SLOT_CONTEXT } from "../layout";
 import { retire } from "../recovery/reclaim";
-import { Context, capable, contextIndex } from "./cred";
+import { Context, capable, contextIndex, isAlive } from "./cred";
 
 let acquired: Context | null = null;
 
@@ -71,7 +71,7 @@ export function contextNumberAt(i: u32, maker: u32): f64 {
 /** Acquires the context with this number; null: it does not exist (any more). */
 export function acquireContext(n: f64): Context | null {
   const held = acquired;
-  if (held != null && held.number == n) return held.alive != 0 ? held : null;
+  if (held != null && held.number == n) return isAlive(held) ? held : null;
   // Inside the section the memory cannot be reused between the look-up and the count.
   rcuReadLock();
   const c = contextRcu(n);
@@ -86,7 +86,7 @@ export function acquireContext(n: f64): Context | null {
  */
 export function holdContext(c: Context, n: f64): bool {
   if (n == 0) return true;
-  if (c == acquired) return c.number == n && c.alive != 0;
+  if (c == acquired) return c.number == n && isAlive(c);
   if (!contextGetNotZero(c)) return false;
   if (c.number != n) {
     putContext(c);

@@ -33,6 +33,7 @@ import {
   capable,
   contextIndex,
   FD_BLOCK,
+  isAlive,
   NGROUPS_MAX,
   NR_OPEN,
   newContext,
@@ -47,7 +48,7 @@ import {
  */
 function setFsPath(c: Context, mnt: Mount, d: Dentry, isRoot: bool, result: f64 = NaN): bool {
   lock(c.lock);
-  if (d && c.alive == 0) {
+  if (d && !isAlive(c)) {
     unlock(c.lock);
     dput(d);
     mntput(mnt);
@@ -198,7 +199,7 @@ function takePlaces(from: Context, c: Context, ownMounts: bool): i32 {
 /** Gives a new context the namespace of its maker, with the caller's reference. False: it has been closed meanwhile. Under the maker's lock. */
 function joinMntNs(c: Context, ns: Mount): bool {
   lock(c.lock);
-  const alive = c.alive != 0;
+  const alive = isAlive(c);
   if (alive) c.mntNs = <u32>ns.at;
   unlock(c.lock);
   return alive;

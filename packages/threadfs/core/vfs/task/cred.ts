@@ -7,7 +7,7 @@
  *   4   resolve u32              LOOKUP_* bits of all its walks (RESOLVE_*), never change
  *   8   rootMnt 12 root 16 pwdMnt 20 pwd
  *   24  number f64   32 uid u32   36 gid u32   40 caps u32   44 ngroups u32   48 groups ptr
- *   52  rcuNext 56 rcuTag   60 alive u32
+ *   52  rcuNext 56 rcuTag   60 unused
  *   64  fdLock u32   68 fdHint u32   72 users u32 (the table, threads)   76 lock u32   80 recount u32 (recount.ts)
  *   84  umask u32   88 maker u32 (the thread that the context ends with, as in lock words; 0: none)
  *   92  mntNs ptr (root of its namespace of mounts, with a reference; 0: the tree's: mount/copy-mnt-ns.ts)
@@ -32,13 +32,12 @@ import { CACHE_CONTEXT, CTX_TABLE, G_CTX_LOCK, G_CTX_MADE, MAX_CONTEXTS } from "
 export const CONTEXT_SIZE: u32 = 512;
 export const CONTEXT_LINK: u32 = offsetof<Context>("rcuNext");
 /**
- * Words that are kept when the memory is freed: seq, fdLock, users, lock; also groups and alive, which the recount
- * reads from an unfinished context.
+ * Words that are kept when the memory is freed: seq, fdLock, users, lock; also groups, which the recount reads from an
+ * unfinished context.
  */
 export const CONTEXT_KEEP: u32 =
   (1 << (offsetof<Context>("seq_") >> 2)) |
   (1 << (offsetof<Context>("groups_") >> 2)) |
-  (1 << (offsetof<Context>("alive_") >> 2)) |
   (1 << (offsetof<Context>("fdLock_") >> 2)) |
   (1 << (offsetof<Context>("users_") >> 2)) |
   (1 << (offsetof<Context>("lock_") >> 2));
@@ -68,7 +67,7 @@ export class Context {
   groups_: u32;
   rcuNext: u32;
   rcuTag: u32;
-  alive_: u32;
+  unused_: u32;
   fdLock_: u32;
   fdHint_: u32;
   users_: u32;
@@ -105,12 +104,6 @@ export class Context {
   }
   set fdHint(v: u32) {
     set32(changetype<usize>(this) + offsetof<Context>("fdHint_"), v);
-  }
-  get alive(): u32 {
-    return this.alive_;
-  }
-  set alive(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Context>("alive_"), v);
   }
   get groups(): u32 {
     return this.groups_;
@@ -176,7 +169,6 @@ export function newContext(maker: u32): Context | null {
     if (load<u32>(CTX_TABLE + (i << 2)) != 0) continue;
     put64(G_CTX_MADE, made + 1);
     c.number = <f64>(made * MAX_CONTEXTS + i);
-    c.alive = 1;
     put32(c.users, 1);
     put32(CTX_TABLE + (i << 2), <u32>c.at);
     unlock(G_CTX_LOCK);
@@ -188,12 +180,20 @@ export function newContext(maker: u32): Context | null {
   return null;
 }
 
-/** Removes a context from the table; false: another thread has done it. */
+/** Whether a context has not been closed. */
+export function isAlive(c: Context): bool {
+  return atomic.load<u32>(CTX_TABLE + (contextIndex(c.number) << 2)) == <u32>c.at;
+}
+
+/**
+ * Removes a context from the table; false: another thread has done it. One store that is not undone: calls look at the table without a
+ * lock, and what they have found closed stays closed, also if this thread dies here. The recount then ends what the context has.
+ */
 export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
-  const was = c.alive != 0;
-  c.alive = 0;
-  if (was) put32(CTX_TABLE + (contextIndex(c.number) << 2), 0);
+  const was = isAlive(c);
+  // Pairs with the loads in contextRcu() and isAlive().
+  if (was) atomic.store<u32>(CTX_TABLE + (contextIndex(c.number) << 2), 0);
   unlock(G_CTX_LOCK);
   return was;
 }

@@ -211,6 +211,11 @@ export const MOUNTS: Mutant[] = [
     caughtBy: [namespaces("comes too late")],
   },
   {
+    name: "the namespace of a context whose thread died while it closed it stays",
+    edits: [{ file: "vfs/recovery/recount-mounts.ts", from: "  endNamespaces();\n", to: "" }],
+    caughtBy: [namespaces("leaves none"), death("namespaces destroy")],
+  },
+  {
     name: "copies that one namespace gets are counted one by one against its limit",
     edits: [{ file: "vfs/mount/mnt-ns.ts", from: "  top.mark += n;\n", to: "  top.mark = n;\n" }],
     caughtBy: [namespaces("find no room in another")],
