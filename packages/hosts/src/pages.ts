@@ -10,6 +10,7 @@ const FILES = {
   threadfs: "/threadfs/dist/src/index.js",
   "threadfs/inline": "/threadfs/dist/src/inline.js",
   "threadfs/module": "/threadfs/dist/src/module.js",
+  "threadfs/emscripten": "/threadfs/dist/src/emscripten.js",
   "threadfs/wasi": "/threadfs/dist/src/wasi.js",
 } as const;
 

@@ -1,5 +1,6 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { useEmscripten } from "./emscripten.js";
 import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
 import { runProgram } from "./wasi/program.js";
@@ -22,6 +23,7 @@ reportOf(async () => {
   await attachTwice((options) => attachVfs(vfs.handle, options));
   await saveAndLoad(vfs, createVfs);
   runProgram(vfs);
+  useEmscripten(vfs);
   const first = await started(vfs, "first");
   checkReply(vfs.fs, "first");
   first.terminate();

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { useEmscripten } from "./emscripten.js";
 import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare, saveAndLoad } from "./scenario.js";
 import { runProgram } from "./wasi/program.js";
 
@@ -44,6 +45,7 @@ await attachTwice((options) => attachVfs(vfs.handle, options));
 await stream(vfs);
 await saveAndLoad(vfs, createVfs);
 runProgram(vfs);
+useEmscripten(vfs);
 const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");
 await first.terminate();

@@ -13,8 +13,8 @@ import type { ErrorConstructor, FsMount, FsNode, FsStream, Mapping, NodeConstruc
 
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
-/** How often an open is made once more when another thread has created the file in between. */
-const MAX_OPENS = 16;
+/** How often a call is made once more when another thread has come between its steps. */
+const MAX_TRIES = 16;
 /** A file in the program's memory that exists for a moment. */
 const MAPPED = "/.threadfs-mapped";
 
@@ -47,6 +47,7 @@ export class Build {
   /** The property of its errors that has their number: the Closure compiler renames it. */
   readonly #errnoKey: string;
   #renamed: FsNode | undefined;
+  #disturbed: Error | undefined;
 
   /** @throws TypeError ERR_INVALID_ARG_VALUE: not such an object, or its members have been renamed */
   constructor(fs: RawFs) {
@@ -65,22 +66,51 @@ export class Build {
     this.#ErrnoError = errorClass(fs);
     const error = new this.#ErrnoError(EEXIST) as unknown as Record<string, unknown>;
     this.#errnoKey = Object.keys(error).find((key) => error[key] === EEXIST) ?? "errno";
-    this.#openAgain();
+    this.#callAgain();
   }
 
-  /** FS.open() finds no file and creates one. If another thread does so in between, that is the file to open. */
-  #openAgain(): void {
+  /**
+   * Makes calls again whose steps another thread has come between. FS.open() finds no file and is to create one, which is there by then; or finds one, which
+   * is gone when it is to be emptied, or a link when it is to be opened. FS.rename() finds the new name taken or free, and checks that once more.
+   */
+  #callAgain(): void {
     const fs = this.#fs;
-    const { open } = fs;
-    fs.open = (path, flags, ...rest): FsStream => {
-      for (let left = MAX_OPENS; ; left--) {
-        try {
-          return open.call(fs, path, flags, ...rest);
-        } catch (error) {
-          if (left === 0 || !mayCreate(flags) || this.errnoOf(error) !== EEXIST) throw error;
-        }
+    const { open, rename } = fs;
+    fs.open = (path, flags, ...rest): FsStream =>
+      this.#again(
+        () => open.call(fs, path, flags, ...rest),
+        (error) => error === this.#disturbed || (mayCreate(flags) && this.errnoOf(error) === EEXIST),
+      );
+    fs.rename = (from, to): void =>
+      this.#again(
+        () => rename.call(fs, from, to),
+        (error) => this.errnoOf(error) === EEXIST || (this.errnoOf(error) === ENOENT && this.#exists(from)),
+      );
+  }
+
+  #again<R>(call: () => R, isDisturbed: (error: unknown) => boolean): R {
+    for (let left = MAX_TRIES; ; left--) {
+      try {
+        return call();
+      } catch (error) {
+        if (left === 0 || !isDisturbed(error)) throw error;
       }
-    };
+    }
+  }
+
+  #exists(path: string): boolean {
+    try {
+      this.#fs.lstat(path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The error of a file that FS has found a moment ago, and that is gone, or a link by now. */
+  disturbed(errno: number): Error {
+    this.#disturbed = this.error(errno);
+    return this.#disturbed;
   }
 
   /** A node that is in no table. */

@@ -7,6 +7,7 @@ export const EEXIST = 20;
 export const EFAULT = 21;
 export const EINVAL = 28;
 export const EIO = 29;
+export const ELOOP = 32;
 export const EMFILE = 33;
 export const ENODEV = 43;
 export const ENOENT = 44;
@@ -49,7 +50,7 @@ const NUMBERS: Readonly<Record<number, number>> = {
   [LINUX.ENOLCK]: 46,
   [LINUX.ENOSYS]: 52,
   [LINUX.ENOTEMPTY]: 55,
-  [LINUX.ELOOP]: 32,
+  [LINUX.ELOOP]: ELOOP,
   [LINUX.ENODATA]: 116,
   [LINUX.EOVERFLOW]: 61,
   [LINUX.EUSERS]: 136,

@@ -1,9 +1,10 @@
 /** What FS asks of a file system by name: https://emscripten.org/docs/api_reference/Filesystem-API.html */
+import { ENOENT as LINUX_ENOENT } from "../../abi/errno.js";
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, UTIME_OMIT } from "../../abi/flags.js";
 import { NAME_MAX } from "../../abi/limits.js";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import { roomOf } from "../node-fs/paths/statfs.js";
-import { EINVAL, EPERM, EXDEV } from "./errno.js";
+import { EINVAL, ENOENT, EPERM, EXDEV } from "./errno.js";
 import type { Tree } from "./tree.js";
 import type { FsAttributes, FsChanges, FsNode } from "./types.js";
 
@@ -45,6 +46,7 @@ export function setAttributes(tree: Tree, node: FsNode, changes: FsChanges): voi
       calls.checkOpen();
       const length = fd === undefined ? calls.tryPutPath(tree.pathOf(node)) : 0;
       const result = fd === undefined ? (length < 0 ? length : byPath(length)) : byFd(fd);
+      if (result === -LINUX_ENOENT) throw build.disturbed(ENOENT);
       build.check(result);
     });
   };

@@ -13,7 +13,7 @@ import {
 } from "../../abi/flags.js";
 import { S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
-import { EBADF, EFAULT, EINVAL, ENODEV } from "./errno.js";
+import { EBADF, EFAULT, EINVAL, EIO, ELOOP, ENODEV } from "./errno.js";
 import { setAttributes } from "./node-ops.js";
 import type { Tree } from "./tree.js";
 import type { FsAttributes, FsChanges, FsNode, FsStream, Mapping, OpenFile } from "./types.js";
@@ -25,6 +25,15 @@ const FEW_BYTES = 128;
 /** A part of the program's memory. */
 type Bytes = Int8Array | Uint8Array;
 
+/** Opens a path that leads to no link. @throws the program's errors */
+function openPath({ build, calls }: Tree, path: string, flags: number, mode: number): number {
+  try {
+    return build.run(() => calls.open(path, flags, mode));
+  } catch (error) {
+    throw build.errnoOf(error) === ELOOP ? build.disturbed(ELOOP) : error;
+  }
+}
+
 /** Opens the file of a stream that FS has made. FS has followed links, and emptied the file. */
 function open(tree: Tree, stream: FsStream): void {
   const { node, flags } = stream;
@@ -33,7 +42,7 @@ function open(tree: Tree, stream: FsStream): void {
   if (type === S_IFDIR) given = (given & ~O_APPEND) | O_DIRECTORY;
   // FS has created the file a moment ago, or found it: another thread may have removed it since then.
   else if (type === S_IFREG) given |= flags & O_CREAT;
-  const fd = tree.build.run(() => tree.calls.open(tree.pathOf(node), given, node.mode & 0o777));
+  const fd = openPath(tree, tree.pathOf(node), given, node.mode & 0o777);
   const file: OpenFile = { fd, appends: (given & O_APPEND) !== 0, isPipe: type === S_IFIFO };
   if (file.isPipe) stream.seekable = false;
   stream.treeFile = file;
@@ -86,6 +95,8 @@ function read(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, lengt
     calls.checkOpen();
     const got = calls.check(calls.core.sysRead(calls.ctx, file.fd, at, length), "read");
     const { io } = calls.attachment;
+    // A driver's hook may have made the program's memory grow, and so transferred the buffer away.
+    checkPart(tree, buffer, offset, got);
     for (let i = 0; i < got; i++) buffer[offset + i] = io[i] as number;
     return got;
   } catch (error) {
@@ -160,7 +171,9 @@ function msync(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, leng
   const size = Math.max(Math.min((calls.attachment.stat[STAT.size] as number) - offset, length), 0);
   const from = partOf(tree, buffer, 0, size);
   for (let done = 0; done < size; ) {
-    done += build.run(() => calls.write(file.fd, from.subarray(done), offset + done));
+    const wrote = build.run(() => calls.write(file.fd, from.subarray(done), offset + done));
+    if (wrote === 0) throw build.error(EIO);
+    done += wrote;
   }
   return 0;
 }

@@ -60,7 +60,9 @@ export interface RawFs {
   write(stream: FsStream, from: Uint8Array, offset: number, length: number, position: number): number;
   mmap(stream: FsStream, ...rest: number[]): Mapping;
   unlink(path: string): void;
+  rename(from: string, to: string): void;
   stat(path: string): unknown;
+  lstat(path: string): unknown;
   lookupPath?(path: string, options: object): { node: FsNode };
   hashRemoveNode?(node: FsNode): void;
 }

@@ -1,9 +1,10 @@
-/** The file system type in one thread: a program does on a tree what it does on MEMFS, and sees what the rest of its thread does there. */
+/** The file system type in one thread: a program does on a tree what it does on MEMFS, and what is bad is refused. */
 import assert from "node:assert/strict";
-import { describe, type TestContext, test } from "node:test";
-import { createVfs, type Vfs } from "threadfs";
+import { describe, test } from "node:test";
+import { createVfs } from "threadfs";
 import { threadfs } from "threadfs/emscripten";
-import { BUILDS, type BuildName, mountTree, type ProgramFs, type Stream, start } from "./program.js";
+import { bytes, eachBuild, errnoOf, withTree } from "./one-thread.js";
+import type { ProgramFs, Stream } from "./program.js";
 
 const O_RDWR = 2;
 const O_CREAT = 0o100;
@@ -11,41 +12,6 @@ const O_EXCL = 0o200;
 const O_NONBLOCK = 0o4000;
 const SET = 0;
 const END = 2;
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** A program and a tree, which is mounted at /mnt. */
-async function withTree(
-  t: TestContext,
-  build: BuildName,
-): Promise<{ FS: ProgramFs; vfs: Vfs; errno: (call: () => unknown) => unknown }> {
-  const program = await start(build);
-  const vfs = await createVfs({ maxBytes: 1 << 26 });
-  t.after(() => vfs.close());
-  const FS = mountTree(program, vfs);
-  return { FS, vfs, errno: (call) => errnoOf(FS, call) };
-}
-
-/** The number of the error that a call throws; undefined: none. Closure has another name for the property in each build. */
-function errnoOf(FS: ProgramFs, call: () => unknown): number | undefined {
-  try {
-    call();
-  } catch (error) {
-    if ((error as object).constructor === thrownBy(FS))
-      return Object.values(error as object).find((value) => typeof value === "number") as number;
-    throw error;
-  }
-  return undefined;
-}
-
-/** The class of the program's errors. */
-function thrownBy(FS: ProgramFs): unknown {
-  try {
-    FS.stat("/no such file");
-  } catch (error) {
-    return (error as object).constructor;
-  }
-  return undefined;
-}
 
 /** What a program does with files in a directory: a list of results, and of error numbers. */
 function useFiles(FS: ProgramFs, dir: string): unknown[] {
@@ -123,150 +89,10 @@ function useFiles(FS: ProgramFs, dir: string): unknown[] {
   return results;
 }
 
-/** A test of both builds. */
-function eachBuild(title: string, run: (t: TestContext, build: BuildName) => Promise<void>): void {
-  for (const build of BUILDS) test(`${title} (${build})`, (t) => run(t, build));
-}
-
 eachBuild("does what MEMFS does: results, error numbers, positions", async (t, build) => {
   const { FS } = await withTree(t, build);
   FS.mkdir("/memory");
   assert.deepEqual(useFiles(FS, "/mnt"), useFiles(FS, "/memory"));
-});
-
-eachBuild(
-  "what others remove, rename, replace and change is seen at once: no node outlives its name",
-  async (t, build) => {
-    const { FS, vfs, errno } = await withTree(t, build);
-    const { fs } = vfs;
-    const text = (path: string): string => FS.readFile(path, { encoding: "utf8" });
-    fs.mkdirSync("/dir");
-    fs.writeFileSync("/dir/file", "one");
-    assert.equal(text("/mnt/dir/file"), "one");
-    fs.renameSync("/dir/file", "/dir/moved");
-    assert.equal(
-      errno(() => text("/mnt/dir/file")),
-      44,
-    );
-    assert.equal(text("/mnt/dir/moved"), "one");
-    fs.renameSync("/dir", "/other");
-    assert.equal(
-      errno(() => text("/mnt/dir/moved")),
-      44,
-    );
-    assert.equal(text("/mnt/other/moved"), "one");
-    fs.unlinkSync("/other/moved");
-    fs.mkdirSync("/other/moved");
-    assert.equal(FS.stat("/mnt/other/moved").mode & 0o170000, 0o040000);
-    fs.rmdirSync("/other/moved");
-    fs.symlinkSync("target", "/other/moved");
-    fs.writeFileSync("/other/target", "two");
-    assert.equal(text("/mnt/other/moved"), "two");
-    fs.chmodSync("/other/target", 0);
-    assert.equal(
-      errno(() => text("/mnt/other/moved")),
-      2,
-    );
-    fs.chmodSync("/other/target", 0o600);
-    assert.equal(text("/mnt/other/moved"), "two");
-    // What the program has renamed is in its table of nodes under a name that no walk asks for.
-    FS.rename("/mnt/other/target", "/mnt/last");
-    fs.unlinkSync("/last");
-    assert.equal(
-      errno(() => text("/mnt/last")),
-      44,
-    );
-    fs.mkdirSync("/full/inside", { recursive: true });
-    fs.mkdirSync("/empty");
-    assert.equal(
-      errno(() => FS.rename("/mnt/empty", "/mnt/full")),
-      55,
-    );
-    fs.rmdirSync("/empty");
-    assert.equal(
-      errno(() => FS.stat("/mnt/empty")),
-      44,
-    );
-    fs.writeFileSync("/last", "three");
-    assert.equal(text("/mnt/last"), "three");
-  },
-);
-
-eachBuild("an open file stays usable when others remove or replace its name", async (t, build) => {
-  const { FS, vfs } = await withTree(t, build);
-  const { fs } = vfs;
-  fs.writeFileSync("/file", "old");
-  const stream = FS.open("/mnt/file", "r+");
-  fs.unlinkSync("/file");
-  fs.writeFileSync("/file", "the new one");
-  const into = new Uint8Array(8);
-  assert.equal(FS.read(stream, into, 0, 8, 0), 3);
-  FS.write(stream, bytes("OLDER"), 0, 5, 0);
-  FS.truncate(stream.node, 4);
-  assert.equal(FS.read(stream, into, 0, 8, 0), 4);
-  assert.equal(FS.llseek(stream, 0, END), 4);
-  assert.equal(fs.readFileSync("/file", "utf8"), "the new one");
-  FS.close(stream);
-});
-
-eachBuild(
-  "a file that another thread creates between two steps of an open is opened, unless O_EXCL asks for a new one",
-  async (t, build) => {
-    const { FS, vfs, errno } = await withTree(t, build);
-    // FS.open() has looked for the file when it comes to mknod.
-    const { mknod } = FS;
-    FS.mknod = (path, ...rest) => {
-      vfs.fs.writeFileSync(path.replace("/mnt", ""), "theirs");
-      return mknod.call(FS, path, ...rest);
-    };
-    const stream = FS.open("/mnt/file", O_RDWR | O_CREAT);
-    assert.equal(FS.llseek(stream, 0, END), 6);
-    assert.equal(FS.llseek(FS.open("/mnt/log", "a+"), 0, END), 6);
-    assert.equal(
-      errno(() => FS.open("/mnt/lock", O_RDWR | O_CREAT | O_EXCL)),
-      20,
-    );
-    FS.mknod = mknod;
-  },
-);
-
-eachBuild("an append goes behind what another thread appends between two steps of a write", async (t, build) => {
-  const { FS, vfs } = await withTree(t, build);
-  const stream = FS.open("/mnt/log", "a");
-  // FS.write() asks for the end, and passes it on as the place to write to.
-  const { llseek } = FS;
-  FS.llseek = (...args) => {
-    const end = llseek.apply(FS, args);
-    vfs.fs.appendFileSync("/log", "theirs ");
-    return end;
-  };
-  FS.write(stream, bytes("ours "), 0, 5);
-  FS.llseek = llseek;
-  assert.equal(vfs.fs.readFileSync("/log", "utf8"), "theirs ours ");
-  assert.equal(stream.position, 12);
-});
-
-eachBuild("a directory is listed to its end while others remove what is in it", async (t, build) => {
-  const { FS, vfs, errno } = await withTree(t, build);
-  for (const dir of ["/", "/dir/"]) {
-    vfs.fs.mkdirSync(dir, { recursive: true });
-    vfs.fs.writeFileSync(`${dir}gone`, "");
-    const stream = FS.open(`/mnt${dir}`, "r");
-    // As getdents64 does: it lists the path, and then looks for each name in the node.
-    assert.ok(FS.readdir(`/mnt${dir}`).includes("gone"));
-    vfs.fs.unlinkSync(`${dir}gone`);
-    if (FS.lookupNode !== undefined) assert.equal(FS.lookupNode(stream.node, "gone").mode & 0o170000, 0o100000);
-    assert.equal(
-      errno(() => FS.stat(`/mnt${dir}gone`)),
-      44,
-    );
-    FS.close(stream);
-    if (FS.lookupNode !== undefined)
-      assert.equal(
-        errno(() => FS.lookupNode(stream.node, "gone")),
-        44,
-      );
-  }
 });
 
 /** A node of newer versions' calls, by which a program of an older one can make them too. */
