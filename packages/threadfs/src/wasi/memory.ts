@@ -65,7 +65,8 @@ export class Memory {
   /** Writes an integer of 0 to 2^53. */
   setU64(address: number, value: number): void {
     this.refresh();
-    this.view.setUint32(address, value % TWO_32, true);
+    // It takes the low 32 bits of an integer, and what is before the point of a fraction.
+    this.view.setUint32(address, value, true);
     this.view.setUint32(address + 4, value / TWO_32, true);
   }
 
@@ -76,8 +77,8 @@ export class Memory {
       return;
     }
     const upper = Math.floor(seconds / 65_536) * 1e9;
-    const lower = (upper % 65_536) * 65_536 + (seconds % 65_536) * 1e9 + nanoseconds;
-    this.view.setUint32(address, lower % TWO_32, true);
+    const lower = (upper & 0xffff) * 65_536 + (seconds & 0xffff) * 1e9 + nanoseconds;
+    this.view.setUint32(address, lower, true);
     this.view.setUint32(address + 4, Math.floor(upper / 65_536) + Math.floor(lower / TWO_32), true);
   }
 

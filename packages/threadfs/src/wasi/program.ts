@@ -76,12 +76,8 @@ export class Program {
 
   /** Reads into the buffers of the last vector, as one read(2). `position` -1: the descriptor's. Returns the bytes read or a negative errno. */
   read(fd: number, position: number): number {
-    const { core, ctx, attachment } = this.calls;
     const { memory } = this;
-    if (memory.total > WINDOW_READ_SIZE) {
-      const buffers = memory.buffers();
-      return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysReadDirect(ctx, fd, position, n)));
-    }
+    if (memory.total > WINDOW_READ_SIZE) return this.#readLong(fd, position);
     const got = this.#readShort(fd, position, memory.total);
     memory.refresh();
     let from = 0;
@@ -91,6 +87,36 @@ export class Program {
       from += length;
     }
     return got;
+  }
+
+  /** Functions that keep something are made in functions of their own: those before them would pay for it in each call. */
+  #readLong(fd: number, position: number): number {
+    const { core, ctx, attachment } = this.calls;
+    const buffers = this.memory.buffers();
+    return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysReadDirect(ctx, fd, position, n)));
+  }
+
+  #writeLong(fd: number, position: number): number {
+    const { core, ctx, attachment } = this.calls;
+    const buffers = this.memory.buffers();
+    return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysWrite(ctx, fd, position, n)));
+  }
+
+  /** A short read or write again, after it has waited in vain for the other end of a pipe. @throws what is no such wait */
+  #again(error: unknown, call: () => number): number {
+    if (!(error instanceof Error) || !this.calls.attachment.limit.isPassed(error) || "slot" in error) throw error;
+    return this.waiting(call);
+  }
+
+  #readAgain(error: unknown, fd: number, position: number, length: number): number {
+    return this.#again(error, () => this.calls.core.sysRead(this.calls.ctx, fd, position, length));
+  }
+
+  #writeAgain(error: unknown, fd: number, position: number, length: number): number {
+    return this.#again(error, () => {
+      this.#gather();
+      return this.calls.core.sysWrite(this.calls.ctx, fd, position, length);
+    });
   }
 
   /** Copies bytes of the scratch area to the program. */
@@ -105,33 +131,22 @@ export class Program {
   }
 
   #readShort(fd: number, position: number, length: number): number {
-    const { core, ctx } = this.calls;
     try {
-      return core.sysRead(ctx, fd, position, length);
+      return this.calls.core.sysRead(this.calls.ctx, fd, position, length);
     } catch (error) {
-      if (!this.calls.attachment.limit.isPassed(error) || "slot" in error) throw error;
-      return this.waiting(() => core.sysRead(ctx, fd, position, length));
+      return this.#readAgain(error, fd, position, length);
     }
   }
 
   /** Writes the buffers of the last vector, as one write(2). Returns the bytes written or a negative errno. */
   write(fd: number, position: number): number {
-    const { core, ctx, attachment } = this.calls;
-    const { memory } = this;
-    const { total } = memory;
-    if (total > IO_SIZE) {
-      const buffers = memory.buffers();
-      return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysWrite(ctx, fd, position, n)));
-    }
+    const { total } = this.memory;
+    if (total > IO_SIZE) return this.#writeLong(fd, position);
     this.#gather();
     try {
-      return core.sysWrite(ctx, fd, position, total);
+      return this.calls.core.sysWrite(this.calls.ctx, fd, position, total);
     } catch (error) {
-      if (!attachment.limit.isPassed(error) || "slot" in error) throw error;
-      return this.waiting(() => {
-        this.#gather();
-        return core.sysWrite(ctx, fd, position, total);
-      });
+      return this.#writeAgain(error, fd, position, total);
     }
   }
 

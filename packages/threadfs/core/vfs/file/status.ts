@@ -5,7 +5,7 @@
  * sees it before or after the change.
  */
 import { EBADF } from "../../../abi/errno";
-import { O_APPEND, O_NONBLOCK, POLLIN, POLLOUT } from "../../../abi/flags";
+import { O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_TRUNC, POLLIN, POLLOUT } from "../../../abi/flags";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { pipePoll } from "../pipe/poll";
 import { happened } from "../recovery/outcome";
@@ -14,6 +14,8 @@ import { File, FMODE_PATH, FMODE_PIPE, fget, fgetRaw, fput } from "./file";
 
 /** The flags that F_SETFL sets. Linux has O_DIRECT and O_NOATIME too. */
 const SETFL_MASK: u32 = O_APPEND | O_NONBLOCK;
+/** Flags of an open that say nothing of the file afterwards. */
+const ONLY_OPEN: u32 = O_CREAT | O_EXCL | O_TRUNC;
 
 /** setfl(), or with `flags` < 0 F_GETFL. Returns the flags or -EBADF. */
 export function doFileFlags(c: Context, fd: i32, flags: i32): i32 {
@@ -32,7 +34,7 @@ export function doFileFlags(c: Context, fd: i32, flags: i32): i32 {
     }
   }
   fput(f);
-  return r;
+  return r < 0 ? r : r & ~ONLY_OPEN;
 }
 
 /** vfs_poll(): a file that is no pipe is always ready. Returns POLL* bits or -EBADF. */

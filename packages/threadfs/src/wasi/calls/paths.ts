@@ -150,11 +150,16 @@ function makeOpen(program: Program, walks: Walks) {
   const open = (bytes: number, flags: number): number =>
     core.sysOpenat2(ctx, walks.dirfd, bytes, flags, flags & O_CREAT ? CREATE_MODE : 0, RESOLVE_BENEATH);
 
-  /** Waits for the other end of a FIFO, whose open has begun. @param again begins it anew */
-  const openFifo = (begun: number, again: () => number): number => {
+  /** Waits for the other end of a FIFO, whose open has begun; where it has waited for too long, it begins anew. A function of its own, for what it keeps. */
+  const openFifo = (begun: number, path: number, bytes: number, flags: number): number => {
     let opened: number | undefined = begun;
+    const { dirfd } = walks;
     return program.waiting(() => {
-      const waits = opened ?? again();
+      if (opened === undefined) {
+        walks.dirfd = dirfd;
+        walks.putBytes(attachment.path, path, bytes);
+      }
+      const waits = opened ?? open(bytes, flags);
       opened = undefined;
       if (waits > OPENING) return waits;
       try {
@@ -195,17 +200,12 @@ function makeOpen(program: Program, walks: Walks) {
     const bytes = walks.first(fd, neededRights(oflags), path, length);
     if (bytes < 0) return -bytes;
     if (!memory.has(at, 4)) return ERRNO.EFAULT;
-    const [base, inheriting] = [toRights(rights), toRights(inherited)];
+    const base = toRights(rights);
+    const inheriting = toRights(inherited);
     if (((base | inheriting) & ~descriptors.inheriting) !== 0) return ERRNO.ENOTCAPABLE;
     const flags = openFlags(dirflags, oflags, base, fdflags);
     let opened = open(bytes, flags);
-    if (opened <= OPENING) {
-      const { dirfd } = walks;
-      opened = openFifo(opened, () => {
-        walks.dirfd = dirfd;
-        return open(walks.putBytes(attachment.path, path >>> 0, bytes), flags);
-      });
-    }
+    if (opened <= OPENING) opened = openFifo(opened, path >>> 0, bytes, flags);
     return opened < 0 ? walkErrno(opened) : number(opened, base, inheriting, at);
   };
 }

@@ -50,9 +50,9 @@ class Listing {
   add(next: number, ino: number, type: number, bytes: Uint8Array, from: number, length: number): void {
     const entry = this.#entry;
     const view = this.#view;
-    view.setUint32(0, next % 2 ** 32, true);
+    view.setUint32(0, next, true);
     view.setUint32(4, next / 2 ** 32, true);
-    view.setUint32(8, ino % 2 ** 32, true);
+    view.setUint32(8, ino, true);
     view.setUint32(12, ino / 2 ** 32, true);
     view.setUint32(16, length, true);
     view.setUint32(20, type, true);

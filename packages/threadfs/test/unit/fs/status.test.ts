@@ -5,6 +5,7 @@ import {
   AT_FDCWD,
   ERRNO,
   O_APPEND,
+  O_CREAT,
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
@@ -40,6 +41,7 @@ describe("the status flags of an open file", () => {
     const { vfs, core, ctx, open, write } = await raw(t);
     const fd = open(O_RDWR);
     assert.equal(core.sysFileFlags(ctx, fd, -1), O_RDWR);
+    assert.equal(core.sysFileFlags(ctx, open(O_RDWR | O_CREAT), -1), O_RDWR, "what only the open looks at is not told");
     assert.equal(write(fd, "ab"), 2);
     assert.equal(core.sysFileFlags(ctx, fd, O_APPEND | O_WRONLY | O_PATH), O_APPEND | O_RDWR);
     assert.equal(write(fd, "xy"), 2);
