@@ -22,8 +22,10 @@ function pageFolder(project: Project, script: string, entry: (typeof ENTRIES)[nu
   const folder = project.programs(`page-${folders++}`, entry);
   symlinkSync(join(project.dir, "node_modules", "threadfs"), join(folder, "threadfs"));
   // Import maps do not reach workers, so these name the file.
-  for (const worker of ["page-worker.js", "page-waits-worker.js"]) {
-    project.edit(join(folder, worker), (text) => text.replace(`"${entry}"`, `"${FILES[entry]}"`));
+  for (const worker of ["page-worker.js", "page-waits-worker.js", "wasi/page-threads-worker.js"]) {
+    project.edit(join(folder, worker), (text) =>
+      text.replace(`"${entry}"`, `"${FILES[entry]}"`).replace('"threadfs/wasi"', `"${FILES["threadfs/wasi"]}"`),
+    );
   }
   const map = `<script type="importmap">${JSON.stringify({ imports: FILES })}</script>`;
   writeFileSync(
@@ -66,6 +68,7 @@ export function pageCases(project: Project, browser: TestBrowser): Case[] {
     ...isolated,
     ...everyEntry("page without isolation, a tree of one thread", "page-alone.js", {}),
     open("page that meets a lock of a worker", "page-waits.js", ISOLATION, "threadfs"),
+    open("page with a program of WASI that has threads", "wasi/page-threads.js", ISOLATION, "threadfs"),
     open("page with a compiled module", "page-module.js", ISOLATION, "threadfs"),
   ];
 }

@@ -38,8 +38,11 @@ export class Project {
   programs(name: string, entry: Entry = "threadfs"): string {
     const folder = join(this.dir, name);
     mkdirSync(folder, { recursive: true });
-    for (const file of readdirSync(PROGRAMS).filter((each) => each.endsWith(".js"))) {
+    for (const file of readdirSync(PROGRAMS, { recursive: true, encoding: "utf8" }).filter((each) =>
+      each.endsWith(".js"),
+    )) {
       const text = readFileSync(join(PROGRAMS, file), "utf8");
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
       writeFileSync(join(folder, file), text.replaceAll('from "threadfs"', `from "${entry}"`));
     }
     const page = '<!doctype html><meta charset="utf-8"><script type="module" src="./page.js"></script>\n';

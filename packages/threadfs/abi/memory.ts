@@ -4,7 +4,7 @@
  */
 
 /** Version of the memory's layout and of the system calls. A handle of another version is refused. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** Salt of the name hash, u64: it tells trees apart. */
 export const H_SALT = 1056;

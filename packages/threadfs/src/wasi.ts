@@ -1,15 +1,5 @@
 /** The entry "threadfs/wasi": programs of WASI preview 1, each thread of which opens the tree directly. */
-
-export type { ProgramMemory } from "./wasi/memory.js";
 export type { WasiOptions, WasiThreadOptions } from "./wasi/options.js";
 export type { InputFunction, OutputFunction } from "./wasi/streams.js";
-export {
-  createWasi,
-  type ProgramInstance,
-  runWasiThreads,
-  Wasi,
-  WasiExit,
-  type WasiHandle,
-  type WasiImports,
-  type WasiThreads,
-} from "./wasi/wasi.js";
+export type { ProgramInstance, ProgramMemory, WasiHandle, WasiImports, WasiThreads } from "./wasi/types.js";
+export { createWasi, runWasiThreads, Wasi, WasiExit } from "./wasi/wasi.js";

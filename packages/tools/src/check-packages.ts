@@ -89,6 +89,8 @@ function pack(into: string): Map<string, Packed> {
 function filesOf({ name, files }: Packed): Set<string> {
   const paths = new Set(files.map(({ path }) => path));
   for (const path of paths) {
+    // Programs to be copied; packages/programs runs them.
+    if (path.startsWith("examples/")) continue;
     assert.doesNotMatch(path, /tsbuildinfo|\.names\.|\.d\.ts\.map$|(?<!\.d)\.ts$|test/, path);
     if (!/\.(?:js|d\.ts|map)$/.test(path)) continue;
     const text = readFileSync(join(folderOf(name), path), "utf8");
@@ -124,6 +126,8 @@ function checkLibrary(packed: Packed): void {
     "dist/core.debug.wasm",
     "dist/types/src/index.d.ts",
     "dist/src/index.js.map",
+    "examples/git/README.md",
+    "examples/git/git.mjs",
   ]) {
     assert.ok(files.has(file), `threadfs: ${file} is packed`);
   }

@@ -1,11 +1,12 @@
 /**
  * Puts files of the repository into a package while npm packs it. npm runs this in the package's folder:
  *
- *   "prepack": "node ../tools/dist/pack-files.js README.md LICENSE"      "postpack": "node ../tools/dist/pack-files.js --remove README.md LICENSE"
+ *   "prepack": "node ../tools/dist/pack-files.js README.md examples"      "postpack": "node ../tools/dist/pack-files.js --remove README.md examples"
  *
+ * Of a folder all files are packed.
  * A package whose code is not built is refused. Of a link to a file that is not packed only the text stays.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, posix, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -14,7 +15,7 @@ const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..", 
 /** The pages in docs/ that the library's package has. */
 export const PACKED_PAGES: readonly string[] = [
   ...["api", "browser", "containment", "differences", "drivers", "emscripten", "from-memfs"],
-  ...["loading-and-saving", "node-fs", "recipes", "trust", "workers"],
+  ...["loading-and-saving", "node-fs", "recipes", "trust", "wasi", "workers"],
 ].map((page) => `docs/${page}.md`);
 
 /** The section of the README that is about the repository, not about the package. */
@@ -74,6 +75,12 @@ export function checkBuilt(folder: string): void {
   if (missing.length > 0) throw new Error(`not built: ${missing.join(", ")}; run \`npm ci && npm run build\` first`);
 }
 
+/** The paths of a file or of all files in a folder. */
+export function filesOf(name: string): string[] {
+  if (!statSync(join(REPOSITORY, name)).isDirectory()) return [name];
+  return readdirSync(join(REPOSITORY, name)).flatMap((entry) => filesOf(posix.join(name, entry)));
+}
+
 function packFile(name: string, packed: readonly string[]): void {
   const text = readFileSync(join(REPOSITORY, name), "utf8");
   mkdirSync(dirname(name), { recursive: true });
@@ -84,8 +91,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const names = process.argv.slice(2).filter((argument) => argument !== "--remove");
   if (resolve() === REPOSITORY) throw new Error("pack-files.js runs in the folder of a package");
   if (!process.argv.includes("--remove")) checkBuilt(".");
-  for (const name of names) {
-    if (process.argv.includes("--remove")) rmSync(name, { force: true });
-    else packFile(name, names);
+  if (process.argv.includes("--remove")) for (const name of names) rmSync(name, { recursive: true, force: true });
+  else {
+    const files = names.flatMap(filesOf);
+    for (const name of files) packFile(name, files);
   }
 }

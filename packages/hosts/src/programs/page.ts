@@ -1,8 +1,9 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { useEmscripten } from "./emscripten.js";
 import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
-import { runProgram, useEmscripten } from "./wasm-programs.js";
+import { runProgram } from "./wasi/program.js";
 
 /** Starts a worker; returns it when it has done its part. */
 function started(vfs: Vfs, name: string): Promise<Worker> {

@@ -2,6 +2,7 @@
 import { type Context, createVfs, type Dir, type Dirent, type PathLike, type Vfs } from "threadfs";
 import core from "threadfs/core.wasm";
 import { attachVfs, createVfs as createInline, loadCore } from "threadfs/inline";
+import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
 
 export async function use(path: PathLike, uid: number | undefined): Promise<number> {
   const vfs: Vfs = await createVfs({ maxBytes: 1 << 24, core: await loadCore({ url: core }) });
@@ -26,6 +27,15 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   for await (const line of file.readLines()) names.push(line);
   const stop: () => void = vfs.watchThreads({ everyMs: undefined });
   stop();
+  const options: WasiOptions = {
+    args: names,
+    preopens: { "/": path },
+    stdin: () => text,
+    stdout: (out) => names.push(`${out.length}`),
+  };
+  const wasi: Wasi = createWasi(agent, options);
+  const code: number = wasi.start({ exports: wasi.getImportObject() });
+  wasi.close(code);
   other.close();
   return text.length + names.length + typed.length + read + (next?.name.length ?? 0);
 }

@@ -70,9 +70,10 @@ export class Descriptors {
     const at = FIRST_ENTRY + number * ENTRY;
     const what = Atomics.load(words, at);
     if (what <= RESERVED) return ERRNO.EBADF;
-    this.rights = Atomics.load(words, at + RIGHTS);
-    this.inheriting = Atomics.load(words, at + INHERITING);
-    this.info = Atomics.load(words, at + INFO);
+    // What it is was stored after these, and they are 0 before it is free.
+    this.rights = words[at + RIGHTS] as number;
+    this.inheriting = words[at + INHERITING] as number;
+    this.info = words[at + INFO] as number;
     this.fd = what >= CONTEXT_FD ? what - CONTEXT_FD : -1;
     this.stream = what >= CONTEXT_FD ? -1 : what - HOST_FD;
     return (this.rights & rights) === rights ? ERRNO.SUCCESS : ERRNO.ENOTCAPABLE;
@@ -128,9 +129,10 @@ export class Descriptors {
   #write(number: number, what: number, info: number, rights: number, inheriting: number): void {
     const { words } = this;
     const at = FIRST_ENTRY + number * ENTRY;
-    Atomics.store(words, at + RIGHTS, rights);
-    Atomics.store(words, at + INHERITING, inheriting);
-    Atomics.store(words, at + INFO, info);
+    words[at + RIGHTS] = rights;
+    words[at + INHERITING] = inheriting;
+    words[at + INFO] = info;
+    // Pairs with the load in find(): a thread that sees this sees these too.
     Atomics.store(words, at, what);
   }
 
@@ -153,9 +155,9 @@ export class Descriptors {
     const at = FIRST_ENTRY + number * ENTRY;
     const what = Atomics.load(words, at);
     if (what <= RESERVED || Atomics.compareExchange(words, at, what, RESERVED) !== what) return -2;
-    const lent = Atomics.load(words, at + INFO) & LENT;
-    Atomics.store(words, at + RIGHTS, 0);
-    Atomics.store(words, at + INHERITING, 0);
+    const lent = (words[at + INFO] as number) & LENT;
+    words[at + RIGHTS] = 0;
+    words[at + INHERITING] = 0;
     this.release(number);
     return what >= CONTEXT_FD && lent === 0 ? what - CONTEXT_FD : -1;
   }

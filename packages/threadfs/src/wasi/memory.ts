@@ -5,11 +5,7 @@
  * grown for other threads' views too, which show its old part.
  */
 import { codedError } from "../errors/errors.js";
-
-/** What is used of a `WebAssembly.Memory`. */
-export interface ProgramMemory {
-  readonly buffer: ArrayBufferLike;
-}
+import type { ProgramMemory } from "./types.js";
 
 /** The most bytes that one call transfers. */
 const TRANSFER_MAX = 0x7ffff000;

@@ -10,7 +10,7 @@ import type { Stream } from "./streams.js";
 /** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
 const WINDOW_READ_SIZE = 4096;
 /** Shorter copies are made byte by byte: a view costs more. */
-const SHORT = 32;
+const SHORT = 64;
 
 /** Ends the program: thrown through its frames. */
 export class ProgramExit {

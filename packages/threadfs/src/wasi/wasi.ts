@@ -4,7 +4,6 @@ import * as STAT from "../../abi/stat.js";
 import { attachVfs } from "../api/attach.js";
 import type { Context } from "../api/context.js";
 import type { Vfs } from "../api/vfs.js";
-import type { VfsHandle } from "../bridge/handle.js";
 import { codedError, invalidArgType } from "../errors/errors.js";
 import { toPath } from "../node-fs/args.js";
 import { utf8Bytes } from "../node-fs/bytes.js";
@@ -18,7 +17,6 @@ import { endProgram, makeProcessCalls } from "./calls/process.js";
 import { makeReaddir } from "./calls/readdir.js";
 import { makeTransferCalls } from "./calls/transfers.js";
 import { Descriptors, WORD } from "./descriptors.js";
-import type { ProgramMemory } from "./memory.js";
 import {
   type CheckedOptions,
   type Standard,
@@ -31,23 +29,7 @@ import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from ".
 import { Program, ProgramExit } from "./program.js";
 import { NO_STREAM, type Stream } from "./streams.js";
 import { makeSpawn, runStarts } from "./threads.js";
-
-/** What is used of a `WebAssembly.Instance`. */
-export interface ProgramInstance {
-  readonly exports: object;
-}
-
-/** The imports of a program, by module and name. */
-export type WasiImports = Record<string, Record<string, (...args: never[]) => number>>;
-
-/** The data that another thread needs to run threads of a program; can be cloned, where the host has shared memory. */
-export interface WasiHandle {
-  readonly tree: VfsHandle;
-  readonly descriptors: ArrayBufferLike;
-  readonly args: readonly Uint8Array[];
-  readonly env: readonly Uint8Array[];
-  readonly preopens: readonly Uint8Array[];
-}
+import type { ProgramInstance, ProgramMemory, WasiHandle, WasiImports, WasiThreads } from "./types.js";
 
 /** A program has exited, and {@link WasiOptions.returnOnExit} is false. */
 export class WasiExit extends Error {
@@ -281,16 +263,6 @@ export function createWasi(tree: Vfs | Context, options?: WasiOptions): Wasi {
     throw error;
   }
   return wasi;
-}
-
-/** What a worker needs to run threads of a program. */
-export interface WasiThreads {
-  /** {@link Wasi.handle} */
-  readonly handle: WasiHandle;
-  /** The program, a WebAssembly.Module. */
-  readonly module: object;
-  /** Its memory, a shared WebAssembly.Memory, which it imports as `env.memory`. */
-  readonly memory: ProgramMemory;
 }
 
 /**

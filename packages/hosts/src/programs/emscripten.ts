@@ -1,56 +1,10 @@
 /**
- * Programs in WebAssembly on the tree, in every host. The one of WASI makes a directory, and exits; it is so small that it is written here in bytes. Of
- * Emscripten there is what a program's FS asks of a file system, by an FS of a few lines: packages/programs has real programs, which run in Node alone.
+ * What a program of Emscripten asks of its file system, in every host, by an FS of a few lines: packages/programs has real programs, which run in
+ * Node alone.
  */
 import type { Vfs } from "threadfs";
 import { fileLocks, threadfs } from "threadfs/emscripten";
-import { createWasi } from "threadfs/wasi";
 import { expect } from "./scenario.js";
-
-const text = (value: string): number[] => [value.length, ...new TextEncoder().encode(value)];
-const section = (id: number, items: readonly number[][]): number[] => {
-  const body = [items.length, ...items.flat()];
-  return [id, body.length, ...body];
-};
-const [I32, CODE] = [0x7f, 7];
-/** WASI's number. */
-const EEXIST = 20;
-
-/** `_start` calls path_create_directory(3, "made"), and exits with CODE and the error. */
-const PROGRAM = new Uint8Array([
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...section(1, [
-    [0x60, 3, I32, I32, I32, 1, I32],
-    [0x60, 1, I32, 0],
-    [0x60, 0, 0],
-  ]),
-  ...section(2, [
-    [...text("wasi_snapshot_preview1"), ...text("path_create_directory"), 0, 0],
-    [...text("wasi_snapshot_preview1"), ...text("proc_exit"), 0, 1],
-  ]),
-  ...section(3, [[2]]),
-  ...section(5, [[0, 1]]),
-  ...section(7, [
-    [...text("memory"), 2, 0],
-    [...text("_start"), 0, 2],
-  ]),
-  ...section(10, [[15, 0, 0x41, 3, 0x41, 0, 0x41, 4, 0x10, 0, 0x41, CODE, 0x6a, 0x10, 1, 0x0b]]),
-  ...section(11, [[0, 0x41, 0, 0x0b, ...text("made")]]),
-]);
-
-/** Runs it, once as it is and once where the directory is there. */
-export function runProgram(vfs: Vfs): void {
-  expect("the exit code of a program", start(vfs), CODE);
-  expect("the directory of a program", vfs.fs.statSync("/shared/made").isDirectory(), true);
-  expect("the error that it gets", start(vfs), CODE + EEXIST);
-  expect("the files that it leaves open", vfs.counters().openFiles, 0);
-}
-
-function start(vfs: Vfs): number {
-  const wasi = createWasi(vfs, { preopens: { "/": "/shared" } });
-  const imports = wasi.getImportObject() as WebAssembly.Imports;
-  return wasi.start(new WebAssembly.Instance(new WebAssembly.Module(PROGRAM), imports));
-}
 
 /** Numbers of a program of Emscripten. */
 const [ENOENT, EAGAIN] = [44, 6];

@@ -1,0 +1,141 @@
+/** threadfs/wasi: threads of a program. packages/programs has a program in C that shares descriptors between its threads. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { describe, type TestContext, test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { boxed, DIR, TestProgram } from "./program.js";
+
+const text = (value: string): number[] => [value.length, ...Buffer.from(value)];
+const section = (id: number, items: readonly number[][]): number[] => {
+  const body = [items.length, ...items.flat()];
+  return [id, body.length, ...body];
+};
+const I32 = 0x7f;
+/** Pages of its memory. */
+const [INITIAL, MAXIMUM] = [4, 64];
+
+/** What a thread does, by its argument: nothing; it exits with 5; it traps; it closes the descriptor of that number. */
+const NOTHING = 0;
+const EXITS = 1;
+const TRAPS = 2;
+
+/** The body of `wasi_thread_start`, without locals. */
+const BODY = [
+  0,
+  // if (!argument) return
+  ...[0x20, 1, 0x45, 0x04, 0x40, 0x0f, 0x0b],
+  // if (argument == EXITS) proc_exit(5)
+  ...[0x20, 1, 0x41, EXITS, 0x46, 0x04, 0x40, 0x41, 5, 0x10, 0, 0x0b],
+  // if (argument == TRAPS) unreachable
+  ...[0x20, 1, 0x41, TRAPS, 0x46, 0x04, 0x40, 0x00, 0x0b],
+  // fd_close(argument)
+  ...[0x20, 1, 0x10, 1, 0x1a],
+  // The word at 0: one more, and a wake.
+  ...[0x41, 0, 0x41, 1, 0xfe, 0x1e, 2, 0, 0x1a],
+  ...[0x41, 0, 0x41, 1, 0xfe, 0x00, 2, 0, 0x1a],
+  0x0b,
+];
+const MODULE = new WebAssembly.Module(
+  new Uint8Array([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [
+      [0x60, 1, I32, 0],
+      [0x60, 1, I32, 1, I32],
+      [0x60, 2, I32, I32, 0],
+    ]),
+    ...section(2, [
+      [...text("env"), ...text("memory"), 2, 3, INITIAL, MAXIMUM],
+      [...text("wasi_snapshot_preview1"), ...text("proc_exit"), 0, 0],
+      [...text("wasi_snapshot_preview1"), ...text("fd_close"), 0, 1],
+    ]),
+    ...section(3, [[2]]),
+    ...section(7, [[...text("wasi_thread_start"), 0, 2]]),
+    ...section(10, [[BODY.length, ...BODY]]),
+  ]),
+);
+
+/** A program of which so many workers wait to run threads. */
+async function threaded(t: TestContext, count: number) {
+  const { vfs, program: first } = await boxed(t);
+  const memory = new WebAssembly.Memory({ initial: INITIAL, maximum: MAXIMUM, shared: true });
+  const program = new TestProgram(first.wasi, memory);
+  const workerData = { handle: program.wasi.handle, module: MODULE, memory };
+  const url = new URL("./thread.worker.js", import.meta.url);
+  const workers = Array.from({ length: count }, () => new Worker(url, { workerData }));
+  const errors: Error[] = [];
+  for (const worker of workers) worker.on("error", (error) => errors.push(error as Error));
+  const ends = workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
+  t.after(() => Promise.all(workers.map((worker) => worker.terminate())));
+  await Promise.all(workers.map((worker) => once(worker, "message")));
+  const spawn = program.wasi.getImportObject().wasi?.["thread-spawn"] as unknown as (argument: number) => number;
+  /** Starts a thread as soon as a worker waits. */
+  const start = (argument: number): number => {
+    for (;;) {
+      const id = spawn(argument);
+      if (id > 0) return id;
+    }
+  };
+  /** What the program does in this thread, until it is ended. */
+  const run = (main: () => void) =>
+    program.wasi.start({
+      exports: {
+        memory,
+        _start() {
+          main();
+          for (;;) program.call("sched_yield");
+        },
+      },
+    });
+  return { vfs, program, memory, spawn, start, run, errors, ends };
+}
+
+test("without a worker that waits a thread is refused: EAGAIN", async (t) => {
+  const { spawn } = await threaded(t, 0);
+  assert.equal(spawn(NOTHING), -6);
+});
+
+test("a worker runs one thread after the other, each with an id of its own, and their descriptors are the program's", async (t) => {
+  const { vfs, program, memory, start, run, ends, errors } = await threaded(t, 2);
+  const ids = new Set<number>();
+  const closed = new Int32Array(memory.buffer, 0, 1);
+  const code = run(() => {
+    const open = vfs.counters().openFiles;
+    const fds = Array.from({ length: 20 }, () => program.opened(DIR, "f"));
+    for (const fd of fds) ids.add(start(fd));
+    // The results of opens are elsewhere in the memory.
+    for (let seen = 0; seen < fds.length; seen = Atomics.load(closed, 0)) Atomics.wait(closed, 0, seen, 1000);
+    for (const fd of fds) assert.equal(program.read(fd, 1), "EBADF");
+    assert.equal(vfs.counters().openFiles, open);
+    assert.equal(ids.size, 20);
+    program.calls.proc_exit?.(3);
+  });
+  assert.equal(code, 3);
+  await Promise.all(ends);
+  assert.deepEqual(errors, []);
+});
+
+describe("the end of one thread is that of the program", () => {
+  test("its exit: the code is the program's, and workers that wait return", async (t) => {
+    const { vfs, program, start, run, ends, errors } = await threaded(t, 2);
+    assert.equal(
+      run(() => start(EXITS)),
+      5,
+    );
+    assert.equal(await program.wasi.ended(), 5);
+    await Promise.all(ends);
+    assert.deepEqual(errors, []);
+    assert.equal(vfs.counters().openFiles, 0);
+  });
+
+  test("its trap: the worker's error says so", async (t) => {
+    const { program, start, run, ends, errors } = await threaded(t, 2);
+    assert.equal(
+      run(() => start(TRAPS)),
+      134,
+    );
+    assert.equal(await program.wasi.ended(), 134);
+    await Promise.all(ends);
+    assert.equal(errors.length, 1);
+    assert.match(String(errors[0]), /unreachable/);
+  });
+});
