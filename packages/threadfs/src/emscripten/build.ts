@@ -7,7 +7,7 @@
  * them, and the tree is asked for every component of a path. FS.rename() adds the node that it was to rename: node-ops.ts gives it a name that no walk asks
  * for, and has it removed with the next call.
  */
-import { codedError } from "../errors/errors.js";
+import { codedError, ignoreError } from "../errors/errors.js";
 import { EEXIST, ENOENT, programErrno, programErrnoOf } from "./errno.js";
 import type { ErrorConstructor, FsMount, FsNode, FsStream, Mapping, NodeConstructor, RawFs } from "./types.js";
 
@@ -46,6 +46,10 @@ export class Build {
   readonly #ErrnoError: ErrorConstructor;
   /** The property of its errors that has their number: the Closure compiler renames it. */
   readonly #errnoKey: string;
+  /** What ends with a mount. */
+  readonly #ends = new Map<FsMount, () => void>();
+  /** Mounts that FS has no more, and whose files are open. */
+  readonly #unmounted = new Set<FsMount>();
   #renamed: FsNode | undefined;
   #disturbed: Error | undefined;
 
@@ -67,6 +71,7 @@ export class Build {
     const error = new this.#ErrnoError(EEXIST) as unknown as Record<string, unknown>;
     this.#errnoKey = Object.keys(error).find((key) => error[key] === EEXIST) ?? "errno";
     this.#callAgain();
+    this.#followUnmounts();
   }
 
   /**
@@ -86,6 +91,47 @@ export class Build {
         () => rename.call(fs, from, to),
         (error) => this.errnoOf(error) === EEXIST || (this.errnoOf(error) === ENOENT && this.#exists(from)),
       );
+  }
+
+  /** FS.unmount() does not tell the file system type. */
+  #followUnmounts(): void {
+    const fs = this.#fs;
+    const { unmount } = fs;
+    // The Closure compiler renames it.
+    if (typeof unmount !== "function") return;
+    fs.unmount = (place): void => {
+      const mount = fs.lookupPath?.(place, { follow_mount: false }).node.mounted;
+      unmount.call(fs, place);
+      // Mounts on its directories go with it.
+      for (const gone = mount ? [mount] : []; gone.length > 0; ) {
+        const next = gone.pop() as FsMount;
+        gone.push(...(next.mounts ?? []));
+        if (this.#ends.has(next)) this.#unmounted.add(next);
+      }
+      this.endUnused();
+    };
+  }
+
+  /** Has a function called when a mount is gone, and no file of it is open. */
+  whenUnused(mount: FsMount, end: () => void): void {
+    this.#ends.set(mount, end);
+  }
+
+  /** Ends the mounts that are gone. @param closing is being closed */
+  endUnused(closing?: FsStream): void {
+    for (const mount of this.#unmounted) {
+      const isUsed = this.#fs.streams.some((one) => one != null && one !== closing && one.node?.mount === mount);
+      if (isUsed) continue;
+      try {
+        this.#ends.get(mount)?.();
+      } catch (error) {
+        // Another thread has kept it waiting for too long: it ends with the next file that is closed.
+        ignoreError(error);
+        continue;
+      }
+      this.#ends.delete(mount);
+      this.#unmounted.delete(mount);
+    }
   }
 
   #again<R>(call: () => R, isDisturbed: (error: unknown) => boolean): R {

@@ -69,6 +69,8 @@ function mount(mounted: FsMount): never {
   const options = readOptions<MountOptions>(optionsOf(mounted), OPTIONS);
   const build = buildOf(options.FS, "options.FS");
   const context = contextOf(options);
+  // A context of the caller's is the caller's to close.
+  if (options.context === undefined) build.whenUnused(mounted, () => context.close());
   const tree = new Tree(build, context);
   tree.ops = { node: nodeOps(tree), stream: streamOps(tree) };
   trees.set(mounted, tree);
@@ -79,7 +81,7 @@ function mount(mounted: FsMount): never {
  * A file system type of Emscripten: `FS.mount(threadfs, { vfs, FS }, "/mnt")` lets a program work on a tree, in this thread and beside other threads,
  * each of which may run a program of its own. docs/emscripten.md says what works.
  *
- * A context that the mount has made ends with the thread; FS.unmount() tells a type nothing, so it does not end it.
+ * A context that the mount has made ends with FS.unmount(), when its last file is closed, and with the thread.
  * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for bad options, or for an FS whose members have been renamed; what
  * {@link Vfs.context} throws
  */

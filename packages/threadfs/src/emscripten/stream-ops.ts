@@ -59,6 +59,11 @@ function fileOf(tree: Tree, { treeFile }: FsStream): OpenFile {
 
 /** Closes the file with the last descriptor of the program that has it. Versions of Emscripten that do not tell of duplicates are many: so they are counted here. */
 function close(tree: Tree, stream: FsStream): void {
+  closeFile(tree, stream);
+  tree.build.endUnused(stream);
+}
+
+function closeFile(tree: Tree, stream: FsStream): void {
   const { treeFile } = stream;
   if (treeFile === undefined || treeFile.fd < 0 || tree.build.isShared(stream)) return;
   const { fd } = treeFile;

@@ -61,6 +61,7 @@ export interface RawFs {
   mmap(stream: FsStream, ...rest: number[]): Mapping;
   unlink(path: string): void;
   rename(from: string, to: string): void;
+  unmount?(place: string): void;
   stat(path: string): unknown;
   lstat(path: string): unknown;
   lookupPath?(path: string, options: object): { node: FsNode };

@@ -287,6 +287,32 @@ describe("mounting", () => {
     assert.equal(FS.stat("/mnt/secret").size, 1);
   });
 
+  test("an unmount ends the context of the mount, and of mounts on it, when their last files are closed", async (t) => {
+    const { FS, vfs } = await withTree(t, "sql-wasm-debug");
+    const count = (): number => vfs.contexts().length;
+    const [before, files] = [count(), vfs.counters().openFiles];
+    for (let i = 0; i < 3; i++) {
+      FS.mkdir(`/place${i}`);
+      FS.mount(threadfs, { vfs, FS }, `/place${i}`);
+      vfs.fs.mkdirSync("/dir", { recursive: true });
+      FS.mount(threadfs, { vfs, FS }, `/place${i}/dir`);
+      assert.equal(count(), before + 2);
+      const [outer, inner] = [FS.open(`/place${i}/file`, "w+"), FS.open(`/place${i}/dir/file`, "w+")];
+      FS.unmount(`/place${i}`);
+      assert.equal(count(), before + 2);
+      assert.equal(FS.write(outer, bytes("still open"), 0, 10), 10);
+      FS.close(inner);
+      assert.equal(count(), before + 1);
+      FS.close(outer);
+      assert.deepEqual([count(), vfs.counters().openFiles], [before, files]);
+    }
+    const context = vfs.context();
+    FS.mkdir("/mine");
+    FS.mount(threadfs, { context, FS }, "/mine");
+    FS.unmount("/mine");
+    assert.equal(context.fs.existsSync("/file"), true);
+  });
+
   test("a file system that is mounted in a tree is found, and is gone after it is unmounted", async (t) => {
     const { FS, vfs } = await withTree(t, "sql-wasm-debug");
     const second = await createVfs({ maxBytes: 1 << 24 });
