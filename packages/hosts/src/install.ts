@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installFromDebian } from "../../tools/dist/debian.js";
 import { installPackages as installInto } from "../../tools/dist/private-packages.js";
-import { run } from "./run.js";
 
 /** The folder of this package, and its modules. */
 export const HERE = fileURLToPath(new URL("../", import.meta.url));
@@ -54,30 +54,18 @@ function find({ variable, names }: BrowserProgram): string | undefined {
   return undefined;
 }
 
-/** @throws Error that says what to install */
-async function installFromDebian(missing: readonly BrowserProgram[]): Promise<void> {
-  const packages = missing.map(({ debian }) => debian);
-  const how = `install ${packages.join(" and ")}, or set ${missing.map(({ variable }) => variable).join(" and ")} to the path of the browser`;
-  if (process.getuid?.() !== 0) throw new Error(`a browser is missing: ${how}`);
-  try {
-    await run("apt-get", ["update"], { cwd: HERE });
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], {
-      cwd: HERE,
-      env: { DEBIAN_FRONTEND: "noninteractive" },
-    });
-  } catch (cause) {
-    throw new Error(`a browser is missing, and could not be installed: ${how}`, { cause });
-  }
-}
-
 /**
  * The paths of the browsers: those in the variables CHROMIUM and FIREFOX, those in PATH, or ones that are installed now, where that is
  * possible.
  * @throws Error that says what to install
  */
-export async function installBrowsers(): Promise<Record<keyof typeof BROWSERS, string>> {
+export function installBrowsers(): Record<keyof typeof BROWSERS, string> {
   const missing = Object.values(BROWSERS).filter((browser) => find(browser) === undefined);
-  if (missing.length > 0) await installFromDebian(missing);
+  if (missing.length > 0) {
+    const variables = missing.map(({ variable }) => variable).join(" and ");
+    const packages = missing.map(({ debian }) => debian);
+    installFromDebian(packages, "a browser", `, or set ${variables} to the path of the browser`);
+  }
   const { chromium, firefox } = BROWSERS;
   return { chromium: find(chromium) ?? chromium.names[0], firefox: find(firefox) ?? firefox.names[0] };
 }

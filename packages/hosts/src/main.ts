@@ -44,7 +44,7 @@ async function runAll(cases: readonly Case[]): Promise<number> {
 async function main(filters: readonly string[]): Promise<void> {
   const begin = performance.now();
   installPackages();
-  const paths = await installBrowsers();
+  const paths = installBrowsers();
   const chromium = await TestBrowser.chromium(paths.chromium);
   const firefox = await TestBrowser.firefox(paths.firefox);
   console.log(`ok    the hosts are installed (${seconds(begin)})`);

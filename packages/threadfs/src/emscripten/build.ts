@@ -8,7 +8,7 @@
  * for, and has it removed with the next call.
  */
 import { codedError, ignoreError } from "../errors/errors.js";
-import { EEXIST, ENOENT, programErrno, programErrnoOf } from "./errno.js";
+import { ERRNO, programErrno, programErrnoOf } from "./errno.js";
 import type { ErrorConstructor, FsMount, FsNode, FsStream, Mapping, NodeConstructor, RawFs } from "./types.js";
 
 const O_CREAT = 0o100;
@@ -68,8 +68,8 @@ export class Build {
     this.#fs = fs;
     this.#Node = fs.FSNode ?? (root.constructor as NodeConstructor);
     this.#ErrnoError = errorClass(fs);
-    const error = new this.#ErrnoError(EEXIST) as unknown as Record<string, unknown>;
-    this.#errnoKey = Object.keys(error).find((key) => error[key] === EEXIST) ?? "errno";
+    const error = new this.#ErrnoError(ERRNO.EEXIST) as unknown as Record<string, unknown>;
+    this.#errnoKey = Object.keys(error).find((key) => error[key] === ERRNO.EEXIST) ?? "errno";
     this.#callAgain();
     this.#followUnmounts();
   }
@@ -84,12 +84,12 @@ export class Build {
     fs.open = (path, flags, ...rest): FsStream =>
       this.#again(
         () => open.call(fs, path, flags, ...rest),
-        (error) => error === this.#disturbed || (mayCreate(flags) && this.errnoOf(error) === EEXIST),
+        (error) => error === this.#disturbed || (mayCreate(flags) && this.errnoOf(error) === ERRNO.EEXIST),
       );
     fs.rename = (from, to): void =>
       this.#again(
         () => rename.call(fs, from, to),
-        (error) => this.errnoOf(error) === EEXIST || (this.errnoOf(error) === ENOENT && this.#exists(from)),
+        (error) => this.errnoOf(error) === ERRNO.EEXIST || (this.errnoOf(error) === ERRNO.ENOENT && this.#exists(from)),
       );
   }
 
@@ -213,7 +213,7 @@ export class Build {
   /** The node at a path of the program. @throws the program's errors */
   find(path: string, follow: boolean): FsNode {
     const found = this.#fs.lookupPath?.(path, { follow });
-    if (found === undefined) throw this.error(ENOENT);
+    if (found === undefined) throw this.error(ERRNO.ENOENT);
     return found.node;
   }
 

@@ -17,7 +17,7 @@ import { FLOCK_LEN, FLOCK_PID, FLOCK_START, FLOCK_TYPE } from "../../abi/memory.
 import { type KeysOf, readOptions } from "../bridge/options.js";
 import { codedError, invalidArgType } from "../errors/errors.js";
 import type { Build } from "./build.js";
-import { EFAULT, programErrno, programErrnoOf } from "./errno.js";
+import { ERRNO, programErrno, programErrnoOf } from "./errno.js";
 import { buildOf, treeOf } from "./mount.js";
 import type { Tree } from "./tree.js";
 import type { FsStream } from "./types.js";
@@ -127,9 +127,11 @@ export function fileLocks(options: FileLockOptions): FileLocks {
       if (command === undefined || open === undefined) return undefined;
       const buffer = memory();
       const last = buffer.byteLength;
-      if (varargs < 0 || varargs + 4 > last) return -EFAULT;
+      if (varargs < 0 || varargs + 4 > last) return -ERRNO.EFAULT;
       const flock = new DataView(buffer).getUint32(varargs, true);
-      return flock + FLOCK_SIZE > last ? -EFAULT : lockRange(open, command, new DataView(buffer, flock, FLOCK_SIZE));
+      return flock + FLOCK_SIZE > last
+        ? -ERRNO.EFAULT
+        : lockRange(open, command, new DataView(buffer, flock, FLOCK_SIZE));
     },
     flock(fd, operation) {
       const open = opened(build, fd);

@@ -4,7 +4,7 @@ import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, UTIME_O
 import { NAME_MAX } from "../../abi/limits.js";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT } from "../../abi/mode.js";
 import { roomOf } from "../node-fs/paths/statfs.js";
-import { EINVAL, ENOENT, EPERM, EXDEV } from "./errno.js";
+import { ERRNO } from "./errno.js";
 import type { Tree } from "./tree.js";
 import type { FsAttributes, FsChanges, FsNode } from "./types.js";
 
@@ -46,7 +46,7 @@ export function setAttributes(tree: Tree, node: FsNode, changes: FsChanges): voi
       calls.checkOpen();
       const length = fd === undefined ? calls.tryPutPath(tree.pathOf(node)) : 0;
       const result = fd === undefined ? (length < 0 ? length : byPath(length)) : byFd(fd);
-      if (result === -LINUX_ENOENT) throw build.disturbed(ENOENT);
+      if (result === -LINUX_ENOENT) throw build.disturbed(ERRNO.ENOENT);
       build.check(result);
     });
   };
@@ -59,7 +59,7 @@ export function setAttributes(tree: Tree, node: FsNode, changes: FsChanges): voi
     node.mode = (node.mode & S_IFMT) | (mode & MODE_BITS);
   }
   if (size !== undefined) {
-    if (!Number.isSafeInteger(size) || size < 0) throw build.error(EINVAL);
+    if (!Number.isSafeInteger(size) || size < 0) throw build.error(ERRNO.EINVAL);
     change(
       (at) => core.sysFtruncate(ctx, at, size),
       (length) => core.sysTruncate(ctx, AT_FDCWD, length, size),
@@ -93,7 +93,7 @@ function makeNode(tree: Tree, parent: FsNode, name: string, mode: number): FsNod
   const { core, ctx } = tree.calls;
   const type = mode & S_IFMT;
   // A device of the program is a number that means something in that program alone.
-  if (type === S_IFCHR || type === S_IFBLK) throw tree.build.error(EPERM);
+  if (type === S_IFCHR || type === S_IFBLK) throw tree.build.error(ERRNO.EPERM);
   withPath(tree, tree.childPath(parent, name), (length) =>
     type === S_IFDIR
       ? core.sysMkdir(ctx, AT_FDCWD, length, mode & MODE_BITS)
@@ -125,7 +125,7 @@ function symlink(tree: Tree, parent: FsNode, name: string, target: string): FsNo
 function link(tree: Tree, parent: FsNode, name: string, from: string, flags = 0): FsNode {
   const { core, ctx } = tree.calls;
   const node = tree.build.find(from, (flags & AT_SYMLINK_FOLLOW) !== 0);
-  if (node.mount !== parent.mount) throw tree.build.error(EXDEV);
+  if (node.mount !== parent.mount) throw tree.build.error(ERRNO.EXDEV);
   withPaths(tree, tree.pathOf(node), tree.childPath(parent, name), (length, length2) =>
     core.sysLink(ctx, AT_FDCWD, length, AT_FDCWD, length2, 0),
   );

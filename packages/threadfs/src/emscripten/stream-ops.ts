@@ -13,7 +13,7 @@ import {
 } from "../../abi/flags.js";
 import { S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
-import { EBADF, EFAULT, EINVAL, EIO, ELOOP, ENODEV } from "./errno.js";
+import { ERRNO } from "./errno.js";
 import { setAttributes } from "./node-ops.js";
 import type { Tree } from "./tree.js";
 import type { FsAttributes, FsChanges, FsNode, FsStream, Mapping, OpenFile } from "./types.js";
@@ -30,7 +30,7 @@ function openPath({ build, calls }: Tree, path: string, flags: number, mode: num
   try {
     return build.run(() => calls.open(path, flags, mode));
   } catch (error) {
-    throw build.errnoOf(error) === ELOOP ? build.disturbed(ELOOP) : error;
+    throw build.errnoOf(error) === ERRNO.ELOOP ? build.disturbed(ERRNO.ELOOP) : error;
   }
 }
 
@@ -51,9 +51,9 @@ function open(tree: Tree, stream: FsStream): void {
   stream.node.treeFile = file;
 }
 
-/** The open file of a stream. @throws EBADF */
+/** The open file of a stream. @throws ERRNO.EBADF */
 function fileOf(tree: Tree, { treeFile }: FsStream): OpenFile {
-  if (treeFile === undefined || treeFile.fd < 0) throw tree.build.error(EBADF);
+  if (treeFile === undefined || treeFile.fd < 0) throw tree.build.error(ERRNO.EBADF);
   return treeFile;
 }
 
@@ -73,18 +73,18 @@ function closeFile(tree: Tree, stream: FsStream): void {
   if (!calls.closed && calls.attachment.state === 0) calls.closeQuietly(fd);
 }
 
-/** Where a call reads or writes; -1: at the file's own position, where a pipe ends. @throws EINVAL */
+/** Where a call reads or writes; -1: at the file's own position, where a pipe ends. @throws ERRNO.EINVAL */
 function offsetOf(tree: Tree, { isPipe }: OpenFile, position: number): number {
-  if (!(Number.isSafeInteger(position) && position >= 0)) throw tree.build.error(EINVAL);
+  if (!(Number.isSafeInteger(position) && position >= 0)) throw tree.build.error(ERRNO.EINVAL);
   return isPipe ? -1 : position;
 }
 
-/** Checks that the program's memory has the bytes that a call is about. @throws EFAULT */
+/** Checks that the program's memory has the bytes that a call is about. @throws ERRNO.EFAULT */
 function checkPart(tree: Tree, buffer: Bytes, offset: number, length: number): void {
-  if (!(offset >= 0 && length >= 0 && offset + length <= buffer.byteLength)) throw tree.build.error(EFAULT);
+  if (!(offset >= 0 && length >= 0 && offset + length <= buffer.byteLength)) throw tree.build.error(ERRNO.EFAULT);
 }
 
-/** These bytes. @throws EFAULT */
+/** These bytes. @throws ERRNO.EFAULT */
 function partOf(tree: Tree, buffer: Bytes, offset: number, length: number): Uint8Array {
   checkPart(tree, buffer, offset, length);
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
@@ -143,7 +143,7 @@ function seek(tree: Tree, stream: FsStream, offset: number, whence: number): num
     from = tree.calls.attachment.stat[STAT.size] as number;
   }
   const position = from + offset;
-  if (!Number.isSafeInteger(position) || position < 0) throw tree.build.error(EINVAL);
+  if (!Number.isSafeInteger(position) || position < 0) throw tree.build.error(ERRNO.EINVAL);
   return position;
 }
 
@@ -152,7 +152,7 @@ function seek(tree: Tree, stream: FsStream, offset: number, whence: number): num
  */
 function mmap(tree: Tree, stream: FsStream, rest: number[]): Mapping {
   const file = fileOf(tree, stream);
-  if ((stream.node.mode & S_IFMT) !== S_IFREG) throw tree.build.error(ENODEV);
+  if ((stream.node.mode & S_IFMT) !== S_IFREG) throw tree.build.error(ERRNO.ENODEV);
   const [length = 0, position = 0, prot = 0] = rest.slice(-4);
   const { build, calls } = tree;
   build.check(tree.statFile(file));
@@ -177,7 +177,7 @@ function msync(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, leng
   const from = partOf(tree, buffer, 0, size);
   for (let done = 0; done < size; ) {
     const wrote = build.run(() => calls.write(file.fd, from.subarray(done), offset + done));
-    if (wrote === 0) throw build.error(EIO);
+    if (wrote === 0) throw build.error(ERRNO.EIO);
     done += wrote;
   }
   return 0;

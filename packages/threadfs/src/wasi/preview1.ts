@@ -1,48 +1,7 @@
 /** The numbers of WASI preview 1 (wasi_snapshot_preview1), by the names of its witx files. */
 
 /** Errors. */
-export const ERRNO = {
-  SUCCESS: 0,
-  E2BIG: 1,
-  EACCES: 2,
-  EAGAIN: 6,
-  EBADF: 8,
-  EBUSY: 10,
-  EDEADLK: 16,
-  EEXIST: 20,
-  EFAULT: 21,
-  EFBIG: 22,
-  EINTR: 27,
-  EINVAL: 28,
-  EIO: 29,
-  EISDIR: 31,
-  ELOOP: 32,
-  EMFILE: 33,
-  EMLINK: 34,
-  ENAMETOOLONG: 37,
-  ENFILE: 41,
-  ENODEV: 43,
-  ENOENT: 44,
-  ENOLCK: 46,
-  ENOMEM: 48,
-  ENOSPC: 51,
-  ENOSYS: 52,
-  ENOTDIR: 54,
-  ENOTEMPTY: 55,
-  ENOTSOCK: 57,
-  ENOTSUP: 58,
-  ENXIO: 60,
-  EOVERFLOW: 61,
-  EPERM: 63,
-  EPIPE: 64,
-  ERANGE: 68,
-  EROFS: 69,
-  ESPIPE: 70,
-  ESTALE: 72,
-  ETIMEDOUT: 73,
-  EXDEV: 75,
-  ENOTCAPABLE: 76,
-} as const;
+export { WASI_ERRNO as ERRNO } from "../errors/wasi-errno.js";
 
 /** What a descriptor may be used for: bits. */
 export const RIGHT = {

@@ -56,7 +56,7 @@ const WAITER_ODDS = 6;
 const FIRST_ACCESSES = 400;
 /** The short form stops each operation at about this many accesses; fewer where it runs all of them. */
 const SHORT_DEATHS = 8;
-const SHORT_DEATHS_OF_ALL = 3;
+const SHORT_DEATHS_OF_ALL = 2;
 /** The short form lets the recovering thread die at each so many accesses. */
 const SHORT_SECOND_STEP = 3;
 const REPORTED_MAX = 5;

@@ -192,8 +192,8 @@ export const CONTEXTS: Mutant[] = [
     edits: [
       {
         file: "vfs/task/cred.ts",
-        from: "atomic.store<u32>(CTX_TABLE + (contextIndex(c.number) << 2), 0);",
-        to: "put32(CTX_TABLE + (contextIndex(c.number) << 2), 0);",
+        from: "if (was) atomic.store<u32>(at, 0);",
+        to: "if (was) put32(at, 0);",
       },
     ],
     caughtBy: [meanwhile("namespaces destroy: contextDestroy(ctx=2)", "create: contextCreate(uid=0 gid=0 ctx=2)")],

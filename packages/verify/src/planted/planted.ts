@@ -24,8 +24,8 @@ export const title = "every planted fault is caught";
 
 /** Cores that are built ahead, while checks run. */
 const BUILD_AHEAD = 6;
-/** The short form plants this many faults, out of those that a check of seconds catches: deaths in one operation on the small tree. */
-const SHORT = 2;
+/** The short form plants so many faults, of those that a check of seconds catches: deaths in one operation on the small tree. */
+const SHORT = 1;
 const QUICK = "small mkdir: ";
 
 /** Where results on the sound core are kept. */

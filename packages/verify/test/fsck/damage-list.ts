@@ -421,7 +421,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
   ["a context's sequence odd", "sequence", (w) => w.add(w.context + CONTEXT.seq, 1)],
   ["a context's users", "context-users", (w) => w.add(w.context + CONTEXT.users, 1)],
   ["a context's number", "context-table", (w) => w.add(w.context + CONTEXT.number, 1)],
-  ["a context out of the table", "context-table", (w) => w.set(L.CTX_TABLE + (w.numbers.context & 1023) * 4, 0)],
+  ["a context out of the table", "context-place", (w) => w.set(L.CTX_TABLE + (w.numbers.context & 1023) * 4, 0)],
   ["context 0 gone", "context-table", (w) => w.set(L.CTX_TABLE, 0)],
   ["a context's root", "context-place", (w) => w.add(w.context + CONTEXT.root, 4)],
   ["a namespace that is none", "context-namespace", (w) => w.set(w.context + CONTEXT.mntNs, w.mount)],

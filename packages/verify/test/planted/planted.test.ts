@@ -1,5 +1,5 @@
 /**
- * The short form of packages/verify/src/planted/planted.ts: two faults are built and caught. And the tool itself: every edit of the list fits, and a
+ * The short form of packages/verify/src/planted/planted.ts: a fault is built and caught. And the tool itself: every edit of the list fits, and a
  * change that is no fault is not reported as caught, even where a check fails on every core.
  */
 import assert from "node:assert/strict";
@@ -75,11 +75,11 @@ test("every fault has checks, and their programs and tests exist", () => {
   assert.equal(Object.keys(PLANTED).length, 8, "the torture run has faults of its own to find");
 });
 
-test("two faults of the list are caught", async () => {
+test("a fault of the list is caught", async () => {
   const { ok, explored, failures, results } = await run({ seed: 1, short: true });
   assert.deepEqual(failures, []);
   assert.ok(ok);
-  assert.equal(explored.caught, 2);
+  assert.equal(explored.caught, 1);
   for (const { name, caught } of results) {
     const { said, seconds } = defined(caught, `check that catches ${name}`);
     assert.ok(said.length > 10 && seconds > 0, said);

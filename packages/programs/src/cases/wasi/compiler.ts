@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { installFromDebian } from "../../../../tools/dist/debian.js";
 import { REPOSITORY } from "../support/project.js";
 
 const SOURCES = join(REPOSITORY, "packages", "programs", "src", "cases", "wasi", "c");
@@ -10,25 +11,13 @@ const PACKAGES = ["clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32"];
 const FILES = ["/usr/bin/clang", "/usr/bin/wasm-ld", "/usr/include/wasm32-wasi/stdio.h"];
 const LIMIT_MS = 300_000;
 
-function run(program: string, args: readonly string[], env: Record<string, string> = {}): void {
-  execFileSync(program, args, {
-    stdio: ["ignore", "ignore", "pipe"],
-    timeout: LIMIT_MS,
-    env: { ...process.env, ...env },
-  });
+function run(program: string, args: readonly string[]): void {
+  execFileSync(program, args, { stdio: ["ignore", "ignore", "pipe"], timeout: LIMIT_MS });
 }
 
 /** Installs the compiler, where it is missing. @throws Error that says what to install */
 export function installCompiler(): void {
-  if (FILES.every((file) => existsSync(file))) return;
-  const how = `install ${PACKAGES.join(", ")}`;
-  if (process.getuid?.() !== 0) throw new Error(`a compiler for WASI is missing: ${how}`);
-  try {
-    run("apt-get", ["update"]);
-    run("apt-get", ["install", "--yes", "--no-install-recommends", ...PACKAGES], { DEBIAN_FRONTEND: "noninteractive" });
-  } catch (cause) {
-    throw new Error(`a compiler for WASI is missing, and could not be installed: ${how}`, { cause });
-  }
+  if (!FILES.every((file) => existsSync(file))) installFromDebian(PACKAGES, "a compiler for WASI");
 }
 
 /** Options for a program with threads: without a C library, which has none, and with a memory that threads share. */

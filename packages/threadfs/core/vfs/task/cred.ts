@@ -182,7 +182,8 @@ export function newContext(maker: u32): Context | null {
 
 /** Whether a context has not been closed. */
 export function isAlive(c: Context): bool {
-  return atomic.load<u32>(CTX_TABLE + (contextIndex(c.number) << 2)) == <u32>c.at;
+  const at = CTX_TABLE + (contextIndex(c.number) << 2);
+  return atomic.load<u32>(at) == <u32>c.at;
 }
 
 /**
@@ -192,8 +193,9 @@ export function isAlive(c: Context): bool {
 export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = isAlive(c);
+  const at = CTX_TABLE + (contextIndex(c.number) << 2);
   // Pairs with the loads in contextRcu() and isAlive().
-  if (was) atomic.store<u32>(CTX_TABLE + (contextIndex(c.number) << 2), 0);
+  if (was) atomic.store<u32>(at, 0);
   unlock(G_CTX_LOCK);
   return was;
 }
