@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { installFromDebian } from "../../tools/dist/debian.js";
-import { installPackages as installInto } from "../../tools/dist/private-packages.js";
+import { installFromDebian } from "../../tools/dist/install/debian.js";
+import { installPackages as installInto } from "../../tools/dist/install/private-packages.js";
 
 /** The folder of this package, and its modules. */
 export const HERE = fileURLToPath(new URL("../", import.meta.url));

@@ -6,8 +6,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installPackages } from "../../tools/dist/install/private-packages.js";
 import { TIMEOUT_MS } from "../../tools/dist/limits.js";
-import { installPackages } from "../../tools/dist/private-packages.js";
 import { FILE_COUNT } from "../../tools/dist/test-run/progress-reporter.js";
 
 /** The folder of this package, its cases, and where they are compiled to: the packages that they import are found from there. */

@@ -8,7 +8,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { npmCi } from "./npm-ci.js";
+import { npmCi } from "./install/npm-ci.js";
 
 const FOLDER = fileURLToPath(new URL("../../oracle/", import.meta.url));
 const PACKAGE = `node-${process.platform}-${process.arch}`;

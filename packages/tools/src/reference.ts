@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { npmCi } from "./npm-ci.js";
+import { npmCi } from "./install/npm-ci.js";
 
 const FOLDER = fileURLToPath(new URL("../../reference/", import.meta.url));
 const TYPEDOC = `${FOLDER}node_modules/typedoc`;

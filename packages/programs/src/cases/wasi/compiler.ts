@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { installFromDebian } from "../../../../tools/dist/debian.js";
+import { installFromDebian } from "../../../../tools/dist/install/debian.js";
 import { REPOSITORY } from "../support/project.js";
 
 const SOURCES = join(REPOSITORY, "packages", "programs", "src", "cases", "wasi", "c");
