@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { onTree } from "../support/sides.js";
+import { assertTransactions } from "../support/transactions.js";
 
 const SCENARIO = new URL("./scenario.js", import.meta.url).href;
-const COUNT = 50;
 const ENOENT = 44;
 
 test("a worker's program sees at once what another one has written, renamed and removed", async () => {
@@ -39,25 +39,7 @@ test("lines that two programs append stay whole, and both may create the same fi
 test("SQLite keeps the transactions of two programs apart, and one that dies in a transaction gives its locks back", async () => {
   await onTree(SCENARIO, async (run, _dir, end) => {
     await Promise.all([run(1, "begin"), run(2, "begin")]);
-    await run(1, "open", "/mnt/work/test.sqlite");
-    await run(2, "open", "/mnt/work/test.sqlite");
-    await Promise.all([run(1, "insert", 1, COUNT), run(2, "insert", 2, COUNT)]);
-    const wanted = {
-      rows: [
-        [1, COUNT],
-        [2, COUNT],
-      ],
-      numbers: [[2 * COUNT, 2 * COUNT]],
-      integrity: [["ok"]],
-      files: ["test.sqlite"],
-    };
-    assert.deepEqual(await run(2, "look"), wanted);
-    await run(1, "leave");
-    assert.equal(await run(2, "refused"), true);
-    await end(1);
-    await run(2, "insert", 2, 1);
-    const { rows, integrity } = (await run(2, "look")) as typeof wanted;
-    assert.deepEqual([rows[0], rows[1], integrity], [[1, COUNT], [2, COUNT + 1], [["ok"]]]);
+    await assertTransactions(run, end, "/mnt/work/test.sqlite", []);
   });
 });
 

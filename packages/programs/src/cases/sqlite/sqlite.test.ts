@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { onTree, sameOnTree } from "../support/sides.js";
+import { assertTransactions } from "../support/transactions.js";
 
 const SCENARIO = new URL("./scenario.js", import.meta.url).href;
 const LOCKS = new URL("./locks-scenario.js", import.meta.url).href;
@@ -29,25 +30,5 @@ test("SQLite keeps the transactions of two workers apart", async () => {
 });
 
 test("SQLite locks ranges of a file in the tree, and a worker that dies in a transaction gives its locks back", async () => {
-  await onTree(LOCKS, async (run, dir, end) => {
-    await run(1, "open", dir);
-    await run(2, "open", dir);
-    await Promise.all([run(1, "insert", dir, 1, COUNT), run(2, "insert", dir, 2, COUNT)]);
-    const wanted = {
-      rows: [
-        [1, COUNT],
-        [2, COUNT],
-      ],
-      numbers: [[2 * COUNT, 2 * COUNT]],
-      integrity: [["ok"]],
-      files: ["test.sqlite"],
-    };
-    assert.deepEqual(await run(2, "look", dir), wanted);
-    await run(1, "leave", dir);
-    assert.equal(await run(2, "refused"), true);
-    await end(1);
-    await run(2, "insert", dir, 2, 1);
-    const { rows, integrity } = (await run(2, "look", dir)) as typeof wanted;
-    assert.deepEqual([rows[0], rows[1], integrity], [[1, COUNT], [2, COUNT + 1], [["ok"]]]);
-  });
+  await onTree(LOCKS, (run, dir, end) => assertTransactions(run, end, dir, [dir]));
 });
