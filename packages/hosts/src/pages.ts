@@ -12,6 +12,7 @@ const FILES = {
   "threadfs/module": "/threadfs/dist/src/module.js",
   "threadfs/emscripten": "/threadfs/dist/src/emscripten.js",
   "threadfs/wasi": "/threadfs/dist/src/wasi.js",
+  "threadfs/wasi-preview2": "/threadfs/dist/src/wasi-preview2.js",
 } as const;
 
 /** The names of the folders of pages: one for each. */
