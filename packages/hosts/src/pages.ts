@@ -13,6 +13,7 @@ const FILES = {
   "threadfs/emscripten": "/threadfs/dist/src/emscripten.js",
   "threadfs/napi-rs": "/threadfs/dist/src/napi-rs.js",
   "threadfs/wasi": "/threadfs/dist/src/wasi.js",
+  "threadfs/wasi-preview2": "/threadfs/dist/src/wasi-preview2.js",
 } as const;
 
 /** The names of the folders of pages: one for each. */

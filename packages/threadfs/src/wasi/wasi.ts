@@ -29,6 +29,7 @@ import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from ".
 import { Program, ProgramExit } from "./program.js";
 import { NO_STREAM, type Stream } from "./streams.js";
 import { makeSpawn, runStarts } from "./threads.js";
+import { callsOf } from "./tree.js";
 import type { ProgramInstance, ProgramMemory, WasiHandle, WasiImports, WasiThreads } from "./types.js";
 
 /** A program has exited, and {@link WasiOptions.returnOnExit} is false. */
@@ -197,14 +198,6 @@ export class Wasi {
 /** The exit code of a program that trapped: that of a process which abort(3) ends. */
 const TRAPPED = 134;
 const LOOK_MS = 20;
-
-/** The calls of a tree or a context. */
-function callsOf(tree: unknown): SystemCalls {
-  const calls = (tree as { calls?: SystemCalls } | null | undefined)?.calls;
-  if (calls === undefined) throw invalidArgType("tree", "a Vfs or a Context", tree);
-  calls.checkOpen();
-  return calls;
-}
 
 /** The streams of the host among the three standard ones. */
 const hostStreams = (standard: readonly Standard[]): Stream[] =>
