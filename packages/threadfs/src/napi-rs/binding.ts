@@ -74,7 +74,11 @@ export class NapiBinding {
   close(): void {
     // emnapi takes the end of a worker that it has not terminated for a failure.
     this.#loaded.napiModule.PThread?.terminateAllThreads?.();
-    for (const worker of this.#workers) worker.terminate();
+    for (const worker of this.#workers) {
+      worker.terminate();
+      // It would print what a worker has sent before its end.
+      worker.onmessage = null;
+    }
     this.wasi.close();
   }
 }

@@ -93,8 +93,10 @@ test("a worker attaches before its thread loads, and has the descriptors of the 
   const binding = await start(vfs, use, { createWorker: () => worker, wasi: { preopens: { ".": "/box" } } });
   assert.equal(binding.workerCount, 1);
   const ended = once(worker, "exit");
+  Object.assign(worker, { onmessage: () => assert.fail("a message of a worker that is terminated") });
   binding.close();
   binding.close();
+  assert.equal((worker as { onmessage?: unknown }).onmessage, null);
   await ended;
 });
 
