@@ -6,6 +6,7 @@ import { exitIsProof, isWorker } from "../bridge/threads.js";
 import { hostLocks } from "../bridge/web-locks.js";
 import { invalidArgType } from "../errors/errors.js";
 import type { WasiOptions } from "../wasi/options.js";
+import { callsOf } from "../wasi/tree.js";
 import type { ProgramMemory } from "../wasi/types.js";
 import { createWasi, type Wasi } from "../wasi/wasi.js";
 import { type BindingWorker, type FirstMessage, type LoadedBinding, type NapiRuntime, withMemory } from "./types.js";
@@ -123,6 +124,7 @@ function register({ instance }: { instance: { exports: object } }): void {
 export async function instantiateBinding(options: BindingOptions): Promise<NapiBinding> {
   const { vfs, wasm, runtime, createWorker, memory, context, emnapi, ...rest } = toOptions(options);
   const wasi = createWasi(vfs, { preopens: { "/": "/" }, ...rest.wasi });
+  const { attachment } = callsOf(vfs);
   const workers = new Set<BindingWorker>();
   const call = runtime.instantiateNapiModule as (program: unknown, options: object) => Promise<LoadedBinding>;
   try {
@@ -135,8 +137,7 @@ export async function instantiateBinding(options: BindingOptions): Promise<NapiB
       onCreateWorker() {
         const worker = createWorker();
         workers.add(worker);
-        if ("attachWorker" in vfs && isWorker(worker) && (exitIsProof() || hostLocks() !== undefined))
-          vfs.attachWorker(worker);
+        if (isWorker(worker) && (exitIsProof() || hostLocks() !== undefined)) attachment.expectEnd(worker);
         worker.postMessage({ threadfs: wasi.handle } satisfies FirstMessage);
         return worker;
       },

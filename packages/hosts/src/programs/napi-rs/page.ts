@@ -6,7 +6,7 @@ import { instantiateBinding } from "threadfs/napi-rs";
 import { reportOf } from "../report.js";
 import { expect } from "../scenario.js";
 
-/** More than the 104 names, and the 10,240 bytes, that an answer of the proxy of napi-rs holds. */
+/** More names, and more bytes, than an answer of the proxy of napi-rs holds: about a hundred, and 10,240. */
 const MODULES = 150;
 const LONG = 40_000;
 

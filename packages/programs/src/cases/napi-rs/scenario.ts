@@ -10,7 +10,7 @@ import { type BindingName, startOnTree, stockLoader } from "./bindings.js";
 
 const require = createRequire(import.meta.url);
 
-/** More than the 104 names, and the 10,240 bytes, that an answer of the proxy of napi-rs holds. */
+/** More names, and more bytes, than an answer of the proxy of napi-rs holds: about a hundred, and 10,240. */
 export const MODULES = 160;
 export const LONG = 40_000;
 
