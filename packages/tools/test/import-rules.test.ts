@@ -41,6 +41,8 @@ const IMPORTS: Import[] = [
   [`${LIBRARY}/src/api/b.ts`, "../wasi/wasi.js", false],
   [`${LIBRARY}/src/node-fs/z.ts`, "../emscripten/mount.js", false],
   [`${LIBRARY}/src/emscripten/a.ts`, "../wasi/wasi.js", false],
+  [`${LIBRARY}/src/just-bash/a.ts`, "../wasi/wasi.js", false],
+  [`${LIBRARY}/src/just-bash/b.ts`, "../node-fs/types.js", true],
   [`${LIBRARY}/src/wasi/a.ts`, "../index.js", false],
   [`${LIBRARY}/src/wasi/b.ts`, "../api/context.js", true],
   ["packages/cli/src/a.ts", "../../threadfs/dist/src/index.js", false],

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs, type Vfs } from "threadfs";
 import { useEmscripten } from "./emscripten.js";
+import { useShell } from "./just-bash.js";
 import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare, saveAndLoad } from "./scenario.js";
 import { runProgram } from "./wasi/program.js";
 
@@ -46,6 +47,7 @@ await stream(vfs);
 await saveAndLoad(vfs, createVfs);
 runProgram(vfs);
 useEmscripten(vfs);
+await useShell(vfs);
 const first = await started(vfs, "first");
 checkReply(vfs.fs, "first");
 await first.terminate();

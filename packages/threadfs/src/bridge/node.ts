@@ -15,6 +15,7 @@ export interface StreamModule {
 }
 
 interface Modules {
+  "node:async_hooks": { readonly AsyncLocalStorage: { snapshot?(): <R>(call: () => R) => R } };
   "node:buffer": { isAscii?(bytes: Uint8Array): boolean };
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:stream": StreamModule;
