@@ -4,6 +4,7 @@ import core from "threadfs/core.wasm";
 import { attachVfs, createVfs as createInline, loadCore } from "threadfs/inline";
 import { type BashStat, ThreadFs } from "threadfs/just-bash";
 import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
+import { createPreview2, type Preview2 } from "threadfs/wasi-preview2";
 
 export async function use(path: PathLike, uid: number | undefined): Promise<number> {
   const vfs: Vfs = await createVfs({ maxBytes: 1 << 24, core: await loadCore({ url: core }) });
@@ -39,6 +40,9 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   const wasi: Wasi = createWasi(agent, options);
   const code: number = wasi.start({ exports: wasi.getImportObject() });
   wasi.close(code);
+  const preview2: Preview2 = createPreview2(agent, { preopens: { "/": path } });
+  for (const [dir, name] of preview2.filesystem.preopens.getDirectories()) names.push(name, dir.getType());
+  preview2.close();
   other.close();
   return text.length + names.length + typed.length + read + (next?.name.length ?? 0);
 }

@@ -63,7 +63,7 @@ function toText(value: unknown, name: string): Uint8Array {
   return utf8Bytes(value);
 }
 
-function toRecord(value: unknown, name: string): [string, unknown][] {
+export function toRecord(value: unknown, name: string): [string, unknown][] {
   if (value === undefined) return [];
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalidArgType(name, "of type object", value);

@@ -6,6 +6,7 @@ import { type Descriptors, WORD } from "./descriptors.js";
 import { wasiErrno } from "./errno.js";
 import { Memory } from "./memory.js";
 import type { Stream } from "./streams.js";
+import { waiting } from "./waiting.js";
 
 /** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
 const WINDOW_READ_SIZE = 4096;
@@ -63,15 +64,7 @@ export class Program {
 
   /** Makes a call of the core again as long as it has waited in vain for the other end of a pipe: a program has no limit for that. */
   waiting(call: () => number): number {
-    for (;;) {
-      try {
-        return call();
-      } catch (error) {
-        // That of a lock names the thread that has it.
-        if (!this.calls.attachment.limit.isPassed(error) || "slot" in error) throw error;
-        this.enter();
-      }
-    }
+    return waiting(this.calls, () => this.enter(), call);
   }
 
   /** Reads into the buffers of the last vector, as one read(2). `position` -1: the descriptor's. Returns the bytes read or a negative errno. */

@@ -1,6 +1,7 @@
 /** A program of WASI on the tree, in every host: it makes a directory, and exits. It is so small that it is written here in bytes. */
 import type { Vfs } from "threadfs";
 import { createWasi } from "threadfs/wasi";
+import { createPreview2 } from "threadfs/wasi-preview2";
 import { expect } from "../scenario.js";
 import { HEADER, I32, section, text } from "./encode.js";
 
@@ -36,6 +37,21 @@ export function runProgram(vfs: Vfs): void {
   expect("the directory of a program", vfs.fs.statSync("/shared/made").isDirectory(), true);
   expect("the error that it gets", start(vfs), CODE + EEXIST);
   expect("the files that it leaves open", vfs.counters().openFiles, 0);
+  useComponent(vfs);
+}
+
+/** What a component does with a file. */
+function useComponent(vfs: Vfs): void {
+  const { filesystem, close } = createPreview2(vfs, { preopens: { "/": "/shared" } });
+  for (const [dir] of filesystem.preopens.getDirectories()) {
+    const file = dir.openAt({}, "made/f", { create: true }, { read: true, write: true });
+    file.appendViaStream().blockingWriteAndFlush(new Uint8Array([1, 2]));
+    expect("the bytes that a component reads", file.readViaStream(1n).read(9n).length, 1);
+    expect("its files", dir.statAt({}, "made/f").type, "regular-file");
+    dir.unlinkFileAt("made/f");
+  }
+  close();
+  expect("the files that a component leaves open", vfs.counters().openFiles, 0);
 }
 
 function start(vfs: Vfs): number {

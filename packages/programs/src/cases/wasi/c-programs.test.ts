@@ -1,8 +1,7 @@
 /** Programs in C on threadfs/wasi do what the same programs do on Linux: what they print, their exit code, the files that they leave. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -10,32 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { createVfs, type Vfs } from "threadfs";
 import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
-import { TIMEOUT_MS } from "../../../../tools/dist/limits.js";
 import type { WorkerSetup } from "./c-worker.js";
 import { compileC, installCompiler } from "./compiler.js";
-
-/** What a program has printed and left. */
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-type Calls = Pick<Vfs["fs"], "readdirSync" | "lstatSync" | "readlinkSync" | "readFileSync">;
-const NODE: Calls = { readdirSync, lstatSync, readlinkSync, readFileSync } as unknown as Calls;
-
-/** All files below a directory: mode, links and contents, the last ones by their lines in order where threads have written them. */
-function treeOf(fs: Calls, dir: string, sorted = false): string[] {
-  return (fs.readdirSync(dir) as string[]).sort().flatMap((name) => {
-    const path = `${dir}/${name}`;
-    const at = fs.lstatSync(path);
-    const line = `${name} ${at.mode.toString(8)} ${at.isDirectory() ? "" : at.nlink}`;
-    if (at.isDirectory()) return [line, ...treeOf(fs, path, sorted).map((below) => `${name}/${below}`)];
-    if (at.isSymbolicLink()) return [`${line} -> ${fs.readlinkSync(path)}`];
-    const text = (fs.readFileSync(path) as Buffer).toString("latin1");
-    return [`${line} ${sorted ? text.split("\n").sort().join("\n") : text}`];
-  });
-}
+import { ENV, type Ended, INPUT, NODE, onLinux, PROGRAMS, treeOf } from "./native.js";
 
 const work = mkdtempSync(join(tmpdir(), "threadfs-c-"));
 /** Where the programs run on Linux. */
@@ -46,16 +22,6 @@ before(() => {
   mkdirSync(linux);
 });
 after(() => rmSync(work, { recursive: true }));
-
-const INPUT = "a line of input\n";
-const ENV = { VAR: "a value" };
-
-function onLinux(native: string, args: readonly string[]): Ended {
-  const { status, stdout, stderr } = spawnSync(native, args, {
-    ...{ cwd: linux, input: INPUT, env: ENV, encoding: "utf8", timeout: TIMEOUT_MS },
-  });
-  return { code: status, stdout, stderr };
-}
 
 /** A program on the tree, with its files in /w. */
 function onTree(vfs: Vfs, args: readonly string[]) {
@@ -84,15 +50,11 @@ test("files, a find, and random access to records", async (t) => {
   const vfs = await createVfs({ maxBytes: 1 << 27 });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync("/w");
-  for (const [name, args] of [
-    ["files", ["one", "two words", "drei über"]],
-    ["find", ["d", "many", "none", "f"]],
-    ["records", []],
-  ] as const) {
+  for (const [name, args] of PROGRAMS) {
     const { wasm, native } = compileC(name, work);
     const { wasi, ended } = onTree(vfs, [name, ...args]);
     ended.code = wasi.start(instantiate(new WebAssembly.Module(readFileSync(wasm)), wasi));
-    assert.deepEqual(ended, onLinux(native, args), name);
+    assert.deepEqual(ended, onLinux(linux, native, args), name);
     assert.deepEqual(treeOf(vfs.fs, "/w"), treeOf(NODE, linux), `the files after ${name}`);
   }
   assert.equal(vfs.counters().openFiles, 0);
@@ -122,7 +84,7 @@ test("threads share descriptors, their positions and their flags", async (t) => 
   const workers = await Promise.all([1, 2, 3].map(() => started({ threads })));
   const exits = workers.map((worker) => once(worker, "exit"));
   ended.code = wasi.start(instantiate(module, wasi, memory));
-  assert.deepEqual(ended, onLinux(native, []));
+  assert.deepEqual(ended, onLinux(linux, native, []));
   assert.deepEqual(treeOf(vfs.fs, "/w", true), treeOf(NODE, linux, true));
   assert.equal(await wasi.ended(), 7);
   await Promise.all(exits);

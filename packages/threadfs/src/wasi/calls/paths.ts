@@ -17,10 +17,10 @@ import {
   O_WRONLY,
   RESOLVE_BENEATH,
 } from "../../../abi/flags.js";
-import { MODE_BENEATH } from "../../../abi/host.js";
 import { OPENING, PATH_MAX } from "../../../abi/limits.js";
 import * as STAT from "../../../abi/stat.js";
 import { filetypeOf, openFlagsOf, putFilestat, timesOf } from "../attributes.js";
+import { beneath, leadOut } from "../beneath.js";
 import { walkErrno, wasiErrno } from "../errno.js";
 import {
   DIRECTORY_RIGHTS,
@@ -36,6 +36,7 @@ import {
   WRITE_RIGHTS,
 } from "../preview1.js";
 import type { Program } from "../program.js";
+import { openFifo } from "../waiting.js";
 
 const CREATE_MODE = 0o666;
 const DIRECTORY_MODE = 0o777;
@@ -89,14 +90,7 @@ class Walks {
 
   /** Makes a call of the core whose paths are below their descriptors. Its result. */
   beneath(call: () => number): number {
-    const { core } = this.#program.calls;
-    const before = core.walkMode(MODE_BENEATH);
-    if (before !== 0) core.walkMode(before | MODE_BENEATH);
-    try {
-      return call();
-    } finally {
-      core.walkMode(before);
-    }
+    return beneath(this.#program.calls, call);
   }
 
   /**
@@ -106,12 +100,8 @@ class Walks {
    */
   errnoOfTwo(result: number, length: number, length2: number, flags = AT_SYMLINK_NOFOLLOW): number {
     if (result !== -LINUX.EXDEV) return wasiErrno(result);
-    const { attachment, core, ctx } = this.#program.calls;
-    const leadsOut = (dirfd: number, bytes: number, how = AT_SYMLINK_NOFOLLOW) =>
-      core.sysWalk(ctx, dirfd, bytes, how, -1, RESOLVE_BENEATH) === -LINUX.EXDEV;
-    if (leadsOut(this.dirfd, length, flags)) return ERRNO.ENOTCAPABLE;
-    attachment.path.set(attachment.path2.subarray(0, length2 + 1));
-    return leadsOut(this.dirfd2, length2) ? ERRNO.ENOTCAPABLE : ERRNO.EXDEV;
+    const { dirfd, dirfd2 } = this;
+    return leadOut(this.#program.calls, { dirfd, length, flags, dirfd2, length2 }) ? ERRNO.ENOTCAPABLE : ERRNO.EXDEV;
   }
 }
 
@@ -150,25 +140,19 @@ function makeOpen(program: Program, walks: Walks) {
   const open = (bytes: number, flags: number): number =>
     core.sysOpenat2(ctx, walks.dirfd, bytes, flags, flags & O_CREAT ? CREATE_MODE : 0, RESOLVE_BENEATH);
 
-  /** Waits for the other end of a FIFO, whose open has begun; where it has waited for too long, it begins anew. A function of its own, for what it keeps. */
-  const openFifo = (begun: number, path: number, bytes: number, flags: number): number => {
-    let opened: number | undefined = begun;
+  /** Waits for the other end of a FIFO, whose open has begun. A function of its own, for what it keeps. */
+  const waitFifo = (begun: number, path: number, bytes: number, flags: number): number => {
     const { dirfd } = walks;
-    return program.waiting(() => {
-      if (opened === undefined) {
+    return openFifo(
+      calls,
+      () => program.enter(),
+      begun,
+      () => {
         walks.dirfd = dirfd;
         walks.putBytes(attachment.path, path, bytes);
-      }
-      const waits = opened ?? open(bytes, flags);
-      opened = undefined;
-      if (waits > OPENING) return waits;
-      try {
-        return core.sysFifoWait(ctx, OPENING - waits);
-      } catch (error) {
-        attachment.nowOrLater(() => core.sysFifoCancel(ctx, OPENING - waits));
-        throw error;
-      }
-    });
+        return open(bytes, flags);
+      },
+    );
   };
 
   /** Gives an open file of the context a number of the program. */
@@ -205,7 +189,7 @@ function makeOpen(program: Program, walks: Walks) {
     if (((base | inheriting) & ~descriptors.inheriting) !== 0) return ERRNO.ENOTCAPABLE;
     const flags = openFlags(dirflags, oflags, base, fdflags);
     let opened = open(bytes, flags);
-    if (opened <= OPENING) opened = openFifo(opened, path >>> 0, bytes, flags);
+    if (opened <= OPENING) opened = waitFifo(opened, path >>> 0, bytes, flags);
     return opened < 0 ? walkErrno(opened) : number(opened, base, inheriting, at);
   };
 }

@@ -3,7 +3,7 @@
  * shared memory, for several it looks at all of them from time to time, since a thread sleeps on one word; for clocks alone on the word that says that the program has ended.
  */
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../../abi/flags.js";
-import { POLL_BYTES, REQUEST_SEEN, REQUEST_WORD } from "../../../abi/memory.js";
+import { POLL_BYTES } from "../../../abi/memory.js";
 import * as STAT from "../../../abi/stat.js";
 import { WORD } from "../descriptors.js";
 import { wasiErrno } from "../errno.js";
@@ -18,6 +18,7 @@ import {
   SUBSCRIPTION_SIZE,
 } from "../preview1.js";
 import type { Program } from "../program.js";
+import { type Awaited, awaitedOf, sleepOn } from "../waiting.js";
 
 /** Subscriptions of one call. */
 const SUBSCRIPTIONS_MAX = 4096;
@@ -31,12 +32,6 @@ interface Due {
   readonly at: number;
   readonly clock: number;
   readonly time: bigint;
-}
-
-/** A word that changes before a descriptor is ready. */
-interface Awaited {
-  readonly word: number;
-  readonly seen: number;
 }
 
 class Poll {
@@ -81,10 +76,8 @@ class Poll {
       this.#add(from, wasiErrno(found), type);
       return undefined;
     }
+    if (found === 0) return awaitedOf(attachment);
     const request = new DataView(attachment.io.buffer, attachment.io.byteOffset, POLL_BYTES + 8);
-    if (found === 0) {
-      return { word: request.getUint32(REQUEST_WORD, true), seen: request.getInt32(REQUEST_SEEN, true) };
-    }
     const isFile = descriptors.filetype === FILETYPE.REGULAR_FILE;
     const bytes = !reads ? 1 : isFile ? this.#left(descriptors.fd) : request.getFloat64(POLL_BYTES, true);
     this.#add(from, 0, type, bytes, found & (POLLHUP | POLLERR) ? EVENT_HANGUP : 0);
@@ -128,9 +121,12 @@ class Poll {
     const { calls, descriptors } = this.#program;
     const [first, second] = awaited;
     const limit = Math.min(ms, second === undefined ? SLEEP_MS : LOOK_MS);
+    if (first !== undefined) {
+      sleepOn(calls.attachment, first, limit);
+      return;
+    }
     try {
-      if (first === undefined) Atomics.wait(descriptors.words, WORD.EXIT, 0, limit);
-      else Atomics.wait(new Int32Array(calls.attachment.memory.buffer, first.word, 1), 0, first.seen, limit);
+      Atomics.wait(descriptors.words, WORD.EXIT, 0, limit);
     } catch {
       // A thread that may not block, such as that of a page, looks again at once.
     }

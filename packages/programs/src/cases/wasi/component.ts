@@ -1,0 +1,97 @@
+/**
+ * Components: C programs compiled for WASI, made components by the adapter of jco, and transpiled to JavaScript by its transpiler. The lock file leaves out what the rest of jco
+ * needs (package.json, "overrides"): the two parts that are used here need none of it, and that is 300 MB.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { $init as bindgenReady, generate } from "@bytecodealliance/jco-transpile/component";
+
+/** What is used of @bytecodealliance/jco-transpile/wasm-tools, whose types do not name it. */
+interface WasmTools {
+  $init: Promise<void>;
+  tools: { componentNew(module: Uint8Array, adapters: [name: string, adapter: Uint8Array][]): Uint8Array };
+}
+
+type Instantiate = (getModule: (path: string) => WebAssembly.Module, imports: object) => { run: { run(): void } };
+
+const require = createRequire(import.meta.url);
+const JCO = dirname(dirname(require.resolve("@bytecodealliance/jco")));
+const VENDOR = join(dirname(require.resolve("@bytecodealliance/jco-transpile")), "..", "vendor", "wasm-tools.js");
+
+/** A component: its start, with the imports of one instance. */
+export type Component = (imports: object) => void;
+
+/** Makes a component of a program and transpiles it into a folder of its own. */
+export async function transpile(wasm: string, folder: string): Promise<Component> {
+  const { tools, $init } = (await import(pathToFileURL(VENDOR).href)) as WasmTools;
+  await Promise.all([$init, bindgenReady]);
+  const adapter = readFileSync(join(JCO, "lib", "wasi_snapshot_preview1.command.wasm"));
+  const component = tools.componentNew(readFileSync(wasm), [["wasi_snapshot_preview1", adapter]]);
+  const { files } = generate(component, { name: "program", instantiation: { tag: "sync" }, noTypescript: true });
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
+  const { instantiate } = (await import(pathToFileURL(join(folder, "program.js")).href)) as {
+    instantiate: Instantiate;
+  };
+  const getModule = (path: string): WebAssembly.Module => new WebAssembly.Module(readFileSync(join(folder, path)));
+  return (imports) => instantiate(getModule, imports).run.run();
+}
+
+/** The exit of a component, through its frames. */
+class Exit {
+  readonly failed: boolean;
+  constructor({ tag }: { tag: "ok" | "err" }) {
+    this.failed = tag === "err";
+  }
+}
+
+/** A standard output. */
+function writer(take: (bytes: Uint8Array) => void): object {
+  return { checkWrite: () => 4096n, write: take, blockingWriteAndFlush: take, blockingFlush() {}, subscribe() {} };
+}
+
+/** Arguments, environment and standard streams of a component: `wasi:cli` in the shape of jco's shim. */
+export function cli(args: readonly string[], env: Readonly<Record<string, string>>, input: string) {
+  const given = { stdout: "", stderr: "" };
+  const lines = [Buffer.from(input)];
+  const read = (): Uint8Array => {
+    const line = lines.shift();
+    if (line === undefined) throw { tag: "closed" };
+    return line;
+  };
+  const take = (name: "stdout" | "stderr") => (bytes: Uint8Array) => {
+    given[name] += Buffer.from(bytes);
+  };
+  class Terminal {}
+  const shim = {
+    environment: { getEnvironment: () => Object.entries(env), getArguments: () => args, initialCwd() {} },
+    exit: {
+      exit(status: { tag: "ok" | "err" }): never {
+        throw new Exit(status);
+      },
+    },
+    stdin: { getStdin: () => ({ read, blockingRead: read, subscribe() {} }) },
+    stdout: { getStdout: () => writer(take("stdout")) },
+    stderr: { getStderr: () => writer(take("stderr")) },
+    terminalInput: { TerminalInput: Terminal },
+    terminalOutput: { TerminalOutput: Terminal },
+    terminalStdin: { getTerminalStdin() {} },
+    terminalStdout: { getTerminalStdout() {} },
+    terminalStderr: { getTerminalStderr() {} },
+  };
+  return { given, shim };
+}
+
+/** Runs a component. Whether its exit code was not 0, which is all that it tells. */
+export function hasFailed(run: () => void): boolean {
+  try {
+    run();
+    return false;
+  } catch (error) {
+    if (error instanceof Exit) return error.failed;
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+/** Programs in C as components on threadfs/wasi-preview2 do what the same programs do on Linux: what they print, and the files that they leave. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
+import { createVfs } from "threadfs";
+import { createPreview2 } from "threadfs/wasi-preview2";
+import { compileC, installCompiler } from "./compiler.js";
+import { cli, hasFailed, transpile } from "./component.js";
+import { ENV, INPUT, NODE, onLinux, PROGRAMS, treeOf } from "./native.js";
+
+const work = mkdtempSync(join(tmpdir(), "threadfs-components-"));
+/** Where the programs run on Linux. */
+const linux = join(work, "linux");
+
+before(() => {
+  installCompiler();
+  mkdirSync(linux);
+});
+after(() => rmSync(work, { recursive: true }));
+
+test("files, a find, and random access to records", async (t) => {
+  const vfs = await createVfs({ maxBytes: 1 << 27 });
+  t.after(() => vfs.close());
+  vfs.fs.mkdirSync("/w");
+  for (const [name, args] of PROGRAMS) {
+    const { wasm, native } = compileC(name, work);
+    const component = await transpile(wasm, join(work, `${name}-component`));
+    const { filesystem, io, close } = createPreview2(vfs, { preopens: { ".": "/w" } });
+    const { given, shim } = cli([name, ...args], ENV, INPUT);
+    const imports = new WASIShim({ filesystem, io, cli: shim }).getImportObject();
+    const failed = hasFailed(() => component(imports));
+    close();
+    const { code, ...printed } = onLinux(linux, native, args);
+    assert.deepEqual(given, printed, name);
+    assert.equal(failed, code !== 0, name);
+    assert.deepEqual(treeOf(vfs.fs, "/w"), treeOf(NODE, linux), `the files after ${name}`);
+  }
+  assert.equal(vfs.counters().openFiles, 0);
+});

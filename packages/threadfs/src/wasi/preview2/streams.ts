@@ -1,0 +1,189 @@
+/** `wasi:io/streams`: streams of files. Each has a position of its own, and keeps its file open. */
+import { POLLIN, POLLOUT } from "../../../abi/flags.js";
+import { S_IFREG } from "../../../abi/mode.js";
+import { closed, DISPOSE, failed, hasMethods } from "./errors.js";
+import type { OpenFile } from "./open-file.js";
+import { Pollable } from "./poll.js";
+
+/** The most bytes of one read, and of the writes that one check-write permits. */
+export const CHUNK = 1 << 20;
+/** The same of a pipe: so many bytes are written as a whole. */
+const PIPE_CHUNK = 4096;
+/** The most bytes of a call that writes and flushes, as the interface has it. */
+const FLUSH_MAX = 4096n;
+
+const NOTHING = /* @__PURE__ */ new Uint8Array(0);
+
+/** A length of a component as the bytes of one call. */
+const within = (length: bigint, limit: number): number => Number(length < BigInt(limit) ? length : limit);
+
+/** The resource `input-stream`: reads a file from a position on. */
+export class InputStream {
+  #file: OpenFile | undefined;
+  #position: number;
+
+  /** @internal */
+  constructor(file: OpenFile, position: number) {
+    this.#file = file.use();
+    this.#position = position;
+  }
+
+  /** Streams of other shims are streams too: standard input, sockets. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return hasMethods(value, ["read", "blockingRead", "subscribe"]);
+  }
+
+  /** The next bytes, at most so many; none if that would wait. @throws StreamError "closed" at the end */
+  read(length: bigint): Uint8Array {
+    const file = this.#open();
+    return file.format !== S_IFREG && !file.isReady(POLLIN) ? NOTHING : this.blockingRead(length);
+  }
+
+  /** The same, but waits for at least one byte. */
+  blockingRead(length: bigint): Uint8Array {
+    const file = this.#open();
+    const most = within(length, CHUNK);
+    if (most === 0) return NOTHING;
+    const got = file.read(most, this.#position);
+    if (typeof got !== "number" && got.length > 0) {
+      this.#position += got.length;
+      return got;
+    }
+    this.#close();
+    throw typeof got === "number" ? failed(got) : closed();
+  }
+
+  skip(length: bigint): bigint {
+    return BigInt(this.read(length).length);
+  }
+
+  blockingSkip(length: bigint): bigint {
+    return BigInt(this.blockingRead(length).length);
+  }
+
+  subscribe(): Pollable {
+    return new Pollable(this.#file, POLLIN);
+  }
+
+  #open(): OpenFile {
+    if (this.#file === undefined) throw closed();
+    return this.#file;
+  }
+
+  #close(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    file?.drop();
+  }
+
+  /** The component drops it. @internal */
+  [DISPOSE](): void {
+    this.#close();
+  }
+}
+
+/** The resource `output-stream`: writes a file from a position on, or at its end. */
+export class OutputStream {
+  #file: OpenFile | undefined;
+  /** -1: it appends. */
+  #position: number;
+  #permitted = 0;
+
+  /** @internal */
+  constructor(file: OpenFile, position: number) {
+    this.#file = file.use();
+    this.#position = position;
+  }
+
+  /** Streams of other shims are streams too. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return hasMethods(value, ["checkWrite", "write", "subscribe"]);
+  }
+
+  /** How many bytes the next write may have. @throws StreamError "closed" after an error */
+  checkWrite(): bigint {
+    const file = this.#open();
+    if (file.format === S_IFREG) this.#permitted = CHUNK;
+    else this.#permitted = file.isReady(POLLOUT) ? PIPE_CHUNK : 0;
+    return BigInt(this.#permitted);
+  }
+
+  /** @throws StreamError; Error, which makes the component trap, for more bytes than check-write permitted */
+  write(contents: Uint8Array): void {
+    this.#open();
+    if (contents.length > this.#permitted) throw new Error("A write has more bytes than check-write permitted");
+    this.#permitted -= contents.length;
+    this.#write(contents);
+  }
+
+  blockingWriteAndFlush(contents: Uint8Array): void {
+    if (contents.length > FLUSH_MAX) throw new Error(`A write that flushes has more than ${FLUSH_MAX} bytes`);
+    this.#write(contents);
+  }
+
+  /** Every write has reached the file when it returns. */
+  flush(): void {
+    this.#open();
+  }
+
+  blockingFlush(): void {
+    this.#open();
+  }
+
+  writeZeroes(length: bigint): void {
+    this.#open();
+    if (length > this.#permitted) throw new Error("A write has more bytes than check-write permitted");
+    this.write(new Uint8Array(Number(length)));
+  }
+
+  blockingWriteZeroesAndFlush(length: bigint): void {
+    if (length > FLUSH_MAX) throw new Error(`A write that flushes has more than ${FLUSH_MAX} bytes`);
+    this.#write(new Uint8Array(Number(length)));
+  }
+
+  splice(source: Pick<InputStream, "read">, length: bigint): bigint {
+    const bytes = source.read(BigInt(within(length, Number(this.checkWrite()))));
+    this.write(bytes);
+    return BigInt(bytes.length);
+  }
+
+  blockingSplice(source: Pick<InputStream, "blockingRead">, length: bigint): bigint {
+    this.subscribe().block();
+    const bytes = source.blockingRead(BigInt(within(length, Number(this.checkWrite()))));
+    this.write(bytes);
+    return BigInt(bytes.length);
+  }
+
+  subscribe(): Pollable {
+    return new Pollable(this.#file, POLLOUT);
+  }
+
+  #write(contents: Uint8Array): void {
+    const file = this.#open();
+    for (let rest = contents; rest.length > 0; ) {
+      const wrote = file.write(rest, this.#position);
+      if (wrote < 0) {
+        this.#close();
+        throw failed(wrote);
+      }
+      if (this.#position >= 0) this.#position += wrote;
+      rest = rest.subarray(wrote);
+    }
+  }
+
+  #open(): OpenFile {
+    if (this.#file === undefined) throw closed();
+    return this.#file;
+  }
+
+  #close(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    file?.drop();
+  }
+
+  /** The component drops it. @internal */
+  [DISPOSE](): void {
+    this.#close();
+  }
+}
