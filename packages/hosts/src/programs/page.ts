@@ -1,7 +1,7 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { useShell } from "./adapters/just-bash.js";
 import { useEmscripten } from "./emscripten.js";
-import { useShell } from "./just-bash.js";
 import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
 import { runProgram } from "./wasi/program.js";

@@ -3,8 +3,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Worker } from "node:worker_threads";
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { useShell } from "./adapters/just-bash.js";
 import { useEmscripten } from "./emscripten.js";
-import { useShell } from "./just-bash.js";
 import { attachTwice, changeAfterDeath, checkReply, expect, PATIENCE_MS, prepare, saveAndLoad } from "./scenario.js";
 import { runProgram } from "./wasi/program.js";
 

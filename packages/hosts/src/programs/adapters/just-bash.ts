@@ -1,7 +1,7 @@
 /** What a shell of just-bash asks of its file system, in every host: packages/programs has the shell itself, which runs in Node alone. */
 import type { Vfs } from "threadfs";
 import { ThreadFs } from "threadfs/just-bash";
-import { expect } from "./scenario.js";
+import { expect } from "../scenario.js";
 
 export async function useShell(vfs: Vfs): Promise<void> {
   const fs = new ThreadFs(vfs);
