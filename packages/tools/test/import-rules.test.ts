@@ -43,6 +43,8 @@ const IMPORTS: Import[] = [
   [`${LIBRARY}/src/emscripten/a.ts`, "../wasi/wasi.js", false],
   [`${LIBRARY}/src/just-bash/a.ts`, "../wasi/wasi.js", false],
   [`${LIBRARY}/src/just-bash/b.ts`, "../node-fs/types.js", true],
+  [`${LIBRARY}/src/node-vfs/a.ts`, "../just-bash/paths.js", false],
+  [`${LIBRARY}/src/node-vfs/b.ts`, "../bridge/node.js", true],
   [`${LIBRARY}/src/wasi/a.ts`, "../index.js", false],
   [`${LIBRARY}/src/wasi/c.ts`, "../napi-rs/binding.js", false],
   [`${LIBRARY}/src/napi-rs/a.ts`, "../emscripten/mount.js", false],

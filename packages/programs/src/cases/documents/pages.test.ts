@@ -3,13 +3,17 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { installOracle } from "../../../../tools/dist/oracle.js";
 import { printedBy } from "../support/printed.js";
 import { Project, REPOSITORY, runNode } from "../support/project.js";
 
-/** Pages, with the number of their programs. */
-const PAGES = { "just-bash": 2 };
+/** Pages, with the number of their programs, and the options of the Node 26 that runs them, if that does. */
+const PAGES: Record<string, { count: number; options?: string[] }> = {
+  "just-bash": { count: 2 },
+  "node-vfs": { count: 2, options: ["--experimental-vfs", "--disable-warning=ExperimentalWarning"] },
+};
 
-for (const [page, count] of Object.entries(PAGES)) {
+for (const [page, { count, options }] of Object.entries(PAGES)) {
   const markdown = readFileSync(join(REPOSITORY, "docs", `${page}.md`), "utf8");
   const programs = [...markdown.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
 
@@ -20,7 +24,8 @@ for (const [page, count] of Object.entries(PAGES)) {
       const project = new Project();
       t.after(() => project.remove());
       writeFileSync(join(project.dir, "program.mjs"), text);
-      const printed = await runNode(project.dir, ["program.mjs"]);
+      const node = options === undefined ? process.execPath : installOracle();
+      const printed = await runNode(project.dir, [...(options ?? []), "program.mjs"], node);
       assert.deepEqual(printed.trimEnd().split("\n"), printedBy(text));
     });
   }
