@@ -25,6 +25,7 @@ const TARGET = 10;
 
 /** Types of files in a mode. */
 const S_IFDIR = 0o040000;
+const S_IFLNK = 0o120000;
 const S_IFREG = 0o100000;
 
 /** Lengths of names: of one word, as in the tree of the lookup bench, and long ones (all lie in the dentry's line). */
@@ -195,24 +196,28 @@ const FIRST: Record<string, string> = {
   "a directory of the owner alone": "/owner",
   "a directory with an ACL": "/listed",
   "all of a driver with a generation number, at a mount point": "/driver",
+  "the same, and a link of that driver whose text is kept": "/driver/to.lnk",
   '"." in front': "/./plain",
   '".." on the way': "/plain/../plain",
   "a symbolic link": "/link",
 };
 
-/** A driver whose directories have every name, a directory unless it ends in ".js". */
+/** A driver whose directories have every name: a file if it ends in ".js", a link to its own directory if it ends in ".lnk", else a directory. */
 function everyName(): Driver {
   const inos = new Map<string, number>();
   return {
     name: "every-name",
     generation: true,
+    cacheLinks: true,
     root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
     lookup(dir, name) {
       const key = `${dir}/${name}`;
       const ino = inos.get(key) ?? inos.size + 2;
       inos.set(key, ino);
-      return { ino, mode: name.endsWith(".js") ? S_IFREG | 0o644 : S_IFDIR | 0o755 };
+      const type = name.endsWith(".js") ? S_IFREG : name.endsWith(".lnk") ? S_IFLNK : S_IFDIR;
+      return { ino, mode: type | 0o755 };
     },
+    readlink: () => ".",
     revalidate: () => true,
   };
 }
@@ -244,6 +249,7 @@ function measureSpecial(vfs: Vfs, core: Core, rounds: Rounds): Map<string, numbe
   vfs.mount(null, "/driver", "every-name");
   // The driver is registered in this attachment only: the one that is measured finds the names in the cache.
   fs.accessSync(`/driver/${rest}`);
+  fs.accessSync(`/driver/to.lnk/${rest}`);
   makeLinks(fs);
   const loops = new Map<string, Loop>();
   for (const [what, top] of Object.entries(FIRST)) loops.set(what, accessLoop(core, `${top}/${rest}`));

@@ -23,7 +23,7 @@ export const SETATTR = 16;
 export const STALE = 0;
 export const REVALIDATED = 1;
 export const REFRESHED = 2;
-/** Bits of the last argument of REVALIDATE: LOOKUP_REVAL; the walk is in rcu mode. */
+/** Bits of the last argument of REVALIDATE: LOOKUP_REVAL; the walk is in rcu mode, which READLINK is told too. */
 export const REVAL = 1;
 export const IN_RCU = 2;
 

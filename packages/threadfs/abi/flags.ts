@@ -41,6 +41,8 @@ export const UTIME_OMIT = 0x3ffffffe;
 export const FS_REVAL_DOT = 1;
 /** An entry that was found or revalidated is good until the generation number of its file system moves. */
 export const FS_GENERATION = 2;
+/** The text of a link never changes: a driver is asked for it once. */
+export const FS_CACHE_LINKS = 4;
 
 /** umask that means: do not change. */
 export const UMASK_UNCHANGED = -1;

@@ -19,3 +19,4 @@ export const SETATTR = 32768;
 export const RCU_PERMISSION = 65536;
 export const RCU_CHECK_ACL = 131072;
 export const RCU_REVALIDATE = 262144;
+export const RCU_READLINK = 524288;

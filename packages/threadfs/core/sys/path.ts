@@ -40,6 +40,7 @@ import { doReadFile, doWriteFile } from "../vfs/file/whole-file";
 import { touchAtime } from "../vfs/inode/atime";
 import { vfsGetattr } from "../vfs/inode/attr";
 import { I_DRIVER, isDeviceType } from "../vfs/inode/inode";
+import { keepLinkBody, keepsLinkBody, linkBody, linkBodySize } from "../vfs/inode/link";
 import { Mount } from "../vfs/mount/namespace";
 import { doCreate } from "../vfs/ops/create";
 import { doLink } from "../vfs/ops/link";
@@ -145,16 +146,20 @@ function readLink(nd: Nameidata): i32 {
   const i = nd.inode;
   if (!i.isLink) return -EINVAL;
   const to = scratch + SCRATCH.IO;
-  if (!(i.mode & I_DRIVER)) {
-    if (<u64>i.size > <u64>PATH_MAX) corrupt(i.at);
-    memory.copy(to, i.data, <usize>i.size);
-    return <i32>i.size;
+  const body = linkBody(i);
+  if (!(i.mode & I_DRIVER) || body != 0) {
+    const size = linkBodySize(i);
+    if (<u64>size > <u64>PATH_MAX) corrupt(i.at);
+    memory.copy(to, body, <usize>size);
+    return <i32>size;
   }
   if (!(i.sb.hooks & HOOK.READLINK)) return -EINVAL;
   const r = driverReadlink(i);
   if (r < 0) return r;
   if (r >= DRIVER_OP.MAGIC_LINK) return pathOfFile(nd.ctx, r - DRIVER_OP.MAGIC_LINK);
   memory.copy(to, scratch + S_BODY, r);
+  // Without room for it the call succeeds as well, and the driver is asked again.
+  if (keepsLinkBody(i) && r != 0 && r <= PATH_MAX) keepLinkBody(i, to, r);
   if (i.sb.hooks & HOOK.PUT_LINK) driverPutLink(i);
   return r;
 }

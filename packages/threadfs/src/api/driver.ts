@@ -35,13 +35,13 @@ export interface DriverChanges {
 }
 
 /** The hooks that a driver may have called inside a walk in rcu mode. */
-export type RcuHook = "permission" | "checkAcl" | "revalidate";
+export type RcuHook = "permission" | "checkAcl" | "revalidate" | "readlink";
 
 /** What a hook that is named in {@link Driver.rcu} gets as its last argument. */
 export interface HookMode {
   /**
    * The walk is in rcu mode: it holds no reference and no lock, and other threads may wait for its end. The hook answers from memory, or
-   * returns "again" to be asked again outside of rcu mode. false: it must decide.
+   * returns "again" (`readlink`: null) to be asked again outside of rcu mode. false: it must decide.
    */
   readonly rcu: boolean;
 }
@@ -67,8 +67,13 @@ export interface Driver {
    */
   generation?: boolean | undefined;
   /**
-   * The hooks that are called in rcu mode too. They get a {@link HookMode} as their last argument, and may return "again". Default: none;
-   * then each of them takes every walk out of rcu mode.
+   * The text of a link never changes, as its node's type: the tree keeps what `readlink` has returned, for as long as it knows the node, and walks
+   * over the link without a call, in rcu mode. A link with another text is another node. Descriptors are not kept. Needs `readlink`. Default: false.
+   */
+  cacheLinks?: boolean | undefined;
+  /**
+   * The hooks that are called in rcu mode too. They get a {@link HookMode} as their last argument, and may return "again" (`readlink`: null).
+   * Default: none; then each of them takes every walk out of rcu mode.
    */
   rcu?: readonly RcuHook[] | undefined;
   /** The root directory of a new mount. @param source the first argument of `mount` */
@@ -103,9 +108,10 @@ export interface Driver {
   checkAcl?(node: number, mask: number, mode?: HookMode): boolean | undefined | "again";
   /**
    * i_op->get_link: the body of a link, at most 4095 bytes. Or a descriptor, from 0 to 2^20 - 1, of the context that makes the call: a magic
-   * link (proc(5), `/proc/self/fd`), which leads to that open file itself. ENOENT if it is not open; EXDEV in a context with `resolve`.
+   * link (proc(5), `/proc/self/fd`), which leads to that open file itself. ENOENT if it is not open; EXDEV in a context with `resolve`. A walk in
+   * rcu mode follows texts alone: it asks again outside of it about a descriptor, and where the hook returns null.
    */
-  readlink?(node: number): string | number;
+  readlink?(node: number, mode?: HookMode): string | number | null;
   /** i_op->put_link: the body is not used any more. Called once for each `readlink` that returned one. */
   putLink?(node: number): void;
   /** d_op->d_iput: the tree has dropped the node. */

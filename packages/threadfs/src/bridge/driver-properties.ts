@@ -1,5 +1,5 @@
 /** What a driver object has beside its methods: which hooks there are, which of them are called in rcu mode, and its properties. */
-import { FS_GENERATION, FS_REVAL_DOT } from "../../abi/flags.js";
+import { FS_CACHE_LINKS, FS_GENERATION, FS_REVAL_DOT } from "../../abi/flags.js";
 import * as HOOK from "../../abi/hooks.js";
 import type { Driver, HookMode, RcuHook } from "../api/driver.js";
 import { propertyOf } from "../errors/bare.js";
@@ -31,6 +31,7 @@ const RCU_HOOK_OF: ReadonlyMap<RcuHook, number> = /* @__PURE__ */ new Map([
   ["permission", HOOK.RCU_PERMISSION],
   ["checkAcl", HOOK.RCU_CHECK_ACL],
   ["revalidate", HOOK.RCU_REVALIDATE],
+  ["readlink", HOOK.RCU_READLINK],
 ]);
 const IN_RCU: readonly [HookMode] = [/* @__PURE__ */ Object.freeze({ rcu: true })];
 const IN_REF: readonly [HookMode] = [/* @__PURE__ */ Object.freeze({ rcu: false })];
@@ -40,7 +41,7 @@ const AGAIN = "again";
 
 /** The properties of {@link Driver}. */
 const DRIVER_KEYS: readonly string[] = [
-  ...["name", "root", "revalidateDots", "generation", "rcu"],
+  ...["name", "root", "revalidateDots", "generation", "cacheLinks", "rcu"],
   ...HOOK_OF.map(([method]) => method),
 ];
 /** An edit for so many letters makes a name a misspelt hook, and not a property of the user's own. */
@@ -110,12 +111,22 @@ function rcuHooks(driver: Driver, hooks: number): number {
   return bits;
 }
 
-/** The flags of the driver's file systems. @throws TypeError ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a generation without revalidate() */
+/**
+ * The flags of the driver's file systems. @throws TypeError ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for a generation without revalidate(), or
+ * cached links without readlink()
+ */
 export function flagsOf(driver: Driver, hooks: number): number {
-  const generation = propertyOf(driver, "generation") ?? false;
-  if (typeof generation !== "boolean") throw invalidArgType("driver.generation", "of type boolean", generation);
-  if (generation && !(hooks & HOOK.REVALIDATE)) {
-    throw invalidArgValue("driver.generation", generation, "needs the hook revalidate");
-  }
-  return (driver.revalidateDots ? FS_REVAL_DOT : 0) | (generation ? FS_GENERATION : 0);
+  return (
+    (driver.revalidateDots ? FS_REVAL_DOT : 0) |
+    (switchOf(driver, "generation", "revalidate", hooks & HOOK.REVALIDATE) ? FS_GENERATION : 0) |
+    (switchOf(driver, "cacheLinks", "readlink", hooks & HOOK.READLINK) ? FS_CACHE_LINKS : 0)
+  );
+}
+
+/** A property that is true or false, false by default. `has`: whether the driver has the hook that it needs. */
+function switchOf(driver: Driver, name: "generation" | "cacheLinks", needs: keyof Driver, has: number): boolean {
+  const value = propertyOf(driver, name) ?? false;
+  if (typeof value !== "boolean") throw invalidArgType(`driver.${name}`, "of type boolean", value);
+  if (value && !has) throw invalidArgValue(`driver.${name}`, value, `needs the hook ${needs}`);
+  return value;
 }

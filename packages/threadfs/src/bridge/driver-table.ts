@@ -250,8 +250,12 @@ export class DriverTable {
         if (isAgain(answer, c !== 0)) return -ERRNO.ECHILD;
         return answer === undefined ? -ERRNO.EAGAIN : answer ? 0 : -ERRNO.EACCES;
       }
-      case DRIVER_OP.READLINK:
-        return this.#putLink(present(driver.readlink?.(a)));
+      case DRIVER_OP.READLINK: {
+        const rcu = b === DRIVER_OP.IN_RCU;
+        const target = present(driver.readlink?.(a, ...modeOf(driver, "readlink", rcu)));
+        // Any text may be a link's, so that to be asked again is no text.
+        return rcu && target === null ? -ERRNO.ECHILD : this.#putLink(target);
+      }
       case DRIVER_OP.PUT_LINK:
         present(driver.putLink?.(a));
         return 0;
@@ -290,7 +294,7 @@ export class DriverTable {
   }
 
   /** What readlink() returned: a text, or the descriptor of the file that a magic link leads to. */
-  #putLink(target: string | number | undefined): number {
+  #putLink(target: string | number | null | undefined): number {
     if (isUpTo(target, FD_MAX)) return DRIVER_OP.MAGIC_LINK + (target as number);
     return this.#putBytes(BODY, new TextEncoder().encode(checkLink(target)), PATH_MAX);
   }
@@ -388,7 +392,7 @@ function checkLength(result: number | undefined, max: number): number {
 }
 
 /** The body of a link. @throws TypeError */
-function checkLink(result: string | number | undefined): string {
+function checkLink(result: string | number | null | undefined): string {
   if (typeof result === "string" && !result.includes("\0")) return result;
   throw new TypeError(`it returned ${inspect(result)} for the text of a link`);
 }

@@ -25,6 +25,10 @@ interface Modules {
   "node:worker_threads": {
     readonly threadId: number;
     readonly isMainThread: boolean;
+    readonly parentPort?: {
+      postMessage(message: unknown): void;
+      on(event: "message", listener: (data: unknown) => void): unknown;
+    } | null;
     markAsUntransferable?(buffer: object): void;
     readonly Worker: abstract new (...args: never[]) => object;
     getEnvironmentData?(key: string): unknown;

@@ -1,7 +1,7 @@
 /** A program of WASI preview 1 on the tree. */
 import { O_DIRECTORY, O_RDONLY } from "../../abi/flags.js";
 import * as STAT from "../../abi/stat.js";
-import { attachVfs } from "../api/attach.js";
+import { type AttachOptions, attachVfs } from "../api/attach.js";
 import type { Context } from "../api/context.js";
 import type { Vfs } from "../api/vfs.js";
 import { codedError, invalidArgType } from "../errors/errors.js";
@@ -259,6 +259,22 @@ export function createWasi(tree: Vfs | Context, options?: WasiOptions): Wasi {
 }
 
 /**
+ * A program of another thread in this one, whose threads the caller starts. This thread stays attached to the tree until it ends.
+ * @internal
+ */
+export async function attachWasi(handle: WasiHandle, options: WasiThreadOptions, host?: AttachOptions): Promise<Wasi> {
+  const streams = hostStreams(toThreadOptions(options));
+  const vfs = await attachVfs(handle.tree, host);
+  return programOf(vfs, handle, streams);
+}
+
+function programOf(vfs: Vfs, handle: WasiHandle, streams: Stream[]): Wasi {
+  const { args, env, preopens } = handle;
+  const program = new Program(callsOf(vfs), new Descriptors(handle.descriptors), { streams, args, env, preopens });
+  return new Wasi(vfs, program, true);
+}
+
+/**
  * Runs threads of a program, one after the other, until the program has ended: a worker calls this, and then ends or is posted the next program. Each call of `thread-spawn`
  * takes a worker that waits here; it returns -EAGAIN if there is none. So a program has as many threads at a time as workers run this.
  * @throws what a thread throws, after which the program has ended
@@ -270,9 +286,7 @@ export async function runWasiThreads(
   const streams = hostStreams(toThreadOptions(options));
   const vfs = await attachVfs(handle.tree);
   try {
-    const { args, env, preopens } = handle;
-    const program = new Program(callsOf(vfs), new Descriptors(handle.descriptors), { streams, args, env, preopens });
-    const wasi = new Wasi(vfs, program, true);
+    const wasi = programOf(vfs, handle, streams);
     wasi.bindMemory(memory);
     wasi.runThreads((imports) => {
       const given = { ...imports, env: { memory } } as unknown as WebAssembly.Imports;

@@ -45,6 +45,7 @@ export function statelessDriver(tick: () => void = () => undefined): Driver {
     lookup: ticking((dir: number, name: string) => (name === "no" || name.startsWith("made") ? null : node(dir, name))),
     revalidate: ticking(() => true),
     permission: ticking(() => undefined),
+    cacheLinks: true,
     readlink: ticking(() => "f0"),
     putLink: ticking(() => undefined),
     iput: ticking(() => undefined),

@@ -371,6 +371,7 @@ export class VictimWorkload {
       ({ fs }) => expect(fs.readFileSync(path, "utf8"), "driven", path),
       ({ fs }) => expect(fs.readdirSync(parentOf(path)).length, 3, path),
       ({ fs }) => expect(fs.readlinkSync(`${parentOf(path)}/l`), "f0", path),
+      ({ fs }) => expect(fs.statSync(`${parentOf(path)}/l`).isFile(), true, path),
       ({ fs }) => expect(fs.existsSync(`${parentOf(path)}/no`), false, path),
       ({ fs }) => fs.writeFileSync(path, "thrown away"),
       ({ fs }) => fs.closeSync(fs.openSync(`${parentOf(path)}/made${this.#life}`, "a")),

@@ -8,7 +8,7 @@ const { INODE: I } = L;
 export function checkContents(v: ArenaView, i: number) {
   const type = v.u32(i + I.mode) & L.S_IFMT;
   if (type === L.S_IFREG) checkFile(v, i);
-  else if (type === L.S_IFLNK) checkBody(v, i);
+  else if (type === L.S_IFLNK) checkLink(v, i);
   else {
     empty(v, i, type === L.S_IFIFO);
     if (type === L.S_IFIFO) checkPipe(v, i);
@@ -30,18 +30,33 @@ function empty(v: ArenaView, i: number, hasPipe: boolean) {
     v.equal(v.i64(i + I.size), 0, "inode-data", () => `the size of ${v.inode(i)}`);
 }
 
-function checkBody(v: ArenaView, i: number) {
+function checkLink(v: ArenaView, i: number) {
   const size = v.i64(i + I.size);
+  if (!checkBody(v, i, size)) return;
+  v.equal(v.u32(i + I.shape), 0, "inode-data", () => `room of ${v.inode(i)}`);
+  v.equal(v.u32(i + I.pages), size < L.LONG_LINK ? 0 : 1, "inode-data", () => `the pages of the link ${v.inode(i)}`);
+}
+
+/** A driver's link has a body where it was asked for one that never changes; the room has its bytes. */
+export function checkDriverLink(v: ArenaView, i: number) {
+  const size = v.u32(i + I.shape);
+  if (v.u32(i + I.data) === 0) v.equal(size, 0, "link-body", () => `the bytes of no body of ${v.inode(i)}`);
+  else if ((v.u32(v.u32(i + I.sb) + L.SUPER.fsFlags) & L.FS_CACHE_LINKS) === 0)
+    v.problem("link-body", `the driver of ${v.inode(i)} keeps no bodies`);
+  else checkBody(v, i, size);
+}
+
+/** @returns false: it is not where it should be */
+function checkBody(v: ArenaView, i: number, size: number): boolean {
   const data = v.u32(i + I.data);
   if (size < 1 || size > 4095) {
     v.problem("link-body", `the body of ${v.inode(i)} has ${size} bytes`);
-    return;
+    return false;
   }
-  if (!v.own(data, Math.min(size + 9, 4096), () => `the body of ${v.inode(i)}`)) return;
+  if (!v.own(data, Math.min(size + 9, 4096), () => `the body of ${v.inode(i)}`)) return false;
   if (v.bytes[data + size] !== 0) v.problem("link-body", `the body of ${v.inode(i)} does not end`);
   if (v.bytes.subarray(data, data + size).includes(0)) v.problem("link-body", `the body of ${v.inode(i)} has a NUL`);
-  v.equal(v.u32(i + I.shape), 0, "inode-data", () => `room of ${v.inode(i)}`);
-  v.equal(v.u32(i + I.pages), size < L.LONG_LINK ? 0 : 1, "inode-data", () => `the pages of the link ${v.inode(i)}`);
+  return true;
 }
 
 function checkFile(v: ArenaView, i: number) {

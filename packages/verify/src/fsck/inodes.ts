@@ -2,7 +2,7 @@
 import { XATTR_NAME_MAX, XATTR_SIZE_MAX } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
-import { checkContents } from "./contents.js";
+import { checkContents, checkDriverLink } from "./contents.js";
 import { checkPipe } from "./pipes/pipes.js";
 
 const { INODE: I, DENTRY: D } = L;
@@ -161,10 +161,13 @@ function checkXattrs(v: ArenaView, i: number) {
 }
 
 function checkDriver(v: ArenaView, i: number) {
-  const isFifo = (v.u32(i + I.mode) & L.S_IFMT) === L.S_IFIFO;
-  if (isFifo) checkPipe(v, i);
-  const data = isFifo ? {} : { data: I.data };
-  for (const [field, at] of Object.entries({ ...data, room: I.shape, pages: I.pages, acl: I.acl })) {
+  const type = v.u32(i + I.mode) & L.S_IFMT;
+  const isLink = type === L.S_IFLNK;
+  if (type === L.S_IFIFO) checkPipe(v, i);
+  if (isLink) checkDriverLink(v, i);
+  const data = type === L.S_IFIFO || isLink ? {} : { data: I.data };
+  const room = isLink ? {} : { room: I.shape };
+  for (const [field, at] of Object.entries({ ...data, ...room, pages: I.pages, acl: I.acl })) {
     v.equal(v.u32(i + at), 0, "inode-data", () => `${field} of a driver's ${v.inode(i)}`);
   }
   for (const d of v.dentriesOf.get(i) ?? []) {

@@ -249,8 +249,9 @@ export function mountLines(mounts: ListedMount[]): string[] {
 function fillDriver(s: State, fs: number, { nodes, byNumber = false, remade }: DriverContents): void {
   const { root } = get(s.filesystems, fs);
   const inodes = new Map([["1", get(s.dentries, root).ino]]);
-  for (const [n, { mode, kids }] of Object.entries(nodes))
-    if (n !== "1") inodes.set(n, newInode(s, fs, mode, 0, 0, { nlink: kids === undefined ? 1 : 2 }));
+  for (const [n, { mode, kids, body }] of Object.entries(nodes))
+    if (n !== "1")
+      inodes.set(n, newInode(s, fs, mode, 0, 0, { nlink: kids === undefined ? 1 : 2, ...(body && { body }) }));
   const inoOf = (n: number | string) => defined(inodes.get(String(n)), `node ${n}`);
   const entries = (kids: Record<string, number> = {}) =>
     Object.fromEntries(Object.entries(kids).map(([name, n]) => [name, inoOf(n)]));

@@ -75,8 +75,8 @@ export interface Filesystem {
   /** What the entries of its root become when a file of this name is made in it. */
   remade?: { by: string; entries: Record<string, number> };
 }
-/** The nodes of a driver by their numbers; 1 is the root. */
-export type DriverNodes = Record<number, { mode: number; kids?: Record<string, number> }>;
+/** The nodes of a driver by their numbers; 1 is the root. `body`: the text of a link. */
+export type DriverNodes = Record<number, { mode: number; kids?: Record<string, number>; body?: string }>;
 /** What the driver of a scenario shows. */
 export interface DriverContents {
   nodes: DriverNodes;

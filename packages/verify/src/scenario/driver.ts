@@ -3,7 +3,17 @@
  * keeps its nodes in one plain object. Where it is not "exact" it reports every other name that is revalidated as stale, so that walks
  * leave rcu mode and look the name up again although the tree has not changed.
  */
-import { DRIVER_OP, ERRNO, HOOK, S_IFDIR, S_IFMT, S_IFREG, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
+import {
+  DRIVER_BODY,
+  DRIVER_OP,
+  ERRNO,
+  HOOK,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SCRATCH,
+} from "../../../threadfs/dist/abi/abi.js";
 import type { DriverContents, DriverNodes } from "../model/state.js";
 import { defined } from "../support/defined.js";
 import { writeDirent } from "../support/dirents.js";
@@ -18,6 +28,9 @@ export const CACHED_HOOKS = HOOK.LOOKUP | HOOK.READDIR | HOOK.CREATE | HOOK.UNLI
 export const ALIAS_HOOKS = HOOK.LOOKUP | HOOK.READDIR;
 /** Names whose nodes are compared with what they were, as a network file system does. */
 export const EXACT_HOOKS = HOOK.LOOKUP | HOOK.REVALIDATE | HOOK.READDIR | HOOK.CREATE;
+/** Links that are asked for outside of rcu mode; and in it too. */
+export const LINK_HOOKS = CACHED_HOOKS | HOOK.READLINK;
+export const RCU_LINK_HOOKS = LINK_HOOKS | HOOK.RCU_READLINK;
 
 type DriverNode = DriverNodes[number];
 export interface DriverState {
@@ -39,6 +52,7 @@ export interface DriverThread extends ScratchThread {
 
 const DIR = S_IFDIR | 0o755;
 const FILE = S_IFREG | 0o644;
+const LINK = S_IFLNK | 0o777;
 
 /** The root, /f, /s, /s/g. */
 export const TWIG: DriverContents = {
@@ -47,6 +61,17 @@ export const TWIG: DriverContents = {
     2: { mode: FILE },
     3: { mode: DIR, kids: { g: 4 } },
     4: { mode: FILE },
+  },
+};
+/** The same, /l, which leads to /s, and /t, which leads out of the driver and back in. */
+export const TWIG_LINKS: DriverContents = {
+  nodes: {
+    1: { mode: DIR, kids: { f: 2, s: 3, l: 5, t: 6 } },
+    2: { mode: FILE },
+    3: { mode: DIR, kids: { g: 4 } },
+    4: { mode: FILE },
+    5: { mode: LINK, body: "s" },
+    6: { mode: LINK, body: "/m/l/g" },
   },
 };
 /** Directories under /p/x and /q/x, and under /p/y and /q/y; /a and /b, each also in the other. */
@@ -82,6 +107,7 @@ export function newDriverState({ nodes, byNumber = false, remade }: DriverConten
 }
 
 const NAME = SCRATCH.DRIVER + 256;
+const BODY = SCRATCH.DRIVER + DRIVER_BODY;
 const isDir = ({ mode }: DriverNode): boolean => (mode & S_IFMT) === S_IFDIR;
 
 const nodeOf = (t: DriverThread, ino: number): DriverNode => defined(t.driverState.nodes[ino], `node ${ino}`);
@@ -145,6 +171,12 @@ function unlink(t: DriverThread, dir: number, length: number, ino: number): numb
   return 0;
 }
 
+function readlink(t: DriverThread, ino: number): number {
+  const body = defined(nodeOf(t, ino).body, `the text of link ${ino}`);
+  for (let i = 0; i < body.length; i++) t.scratch[BODY + i] = body.charCodeAt(i);
+  return body.length;
+}
+
 /** All entries at once; they are few. */
 function readdir(t: DriverThread, dir: number, from: number): number {
   const v = view(t);
@@ -173,6 +205,8 @@ export function driverCall(
       return lookup(t, a, b);
     case DRIVER_OP.REVALIDATE:
       return revalidate(t, a, b, c);
+    case DRIVER_OP.READLINK:
+      return readlink(t, a);
     case DRIVER_OP.READDIR:
       return readdir(t, a, b);
     case DRIVER_OP.CREATE:

@@ -54,7 +54,7 @@ import { FOLLOWED } from "./lists/followed.js";
 import { IDLE } from "./lists/idle.js";
 import { IN_RCU } from "./lists/in-rcu.js";
 import { LIMITED } from "./lists/limits.js";
-import { LINKED } from "./lists/linked.js";
+import { DRIVER_LINKS, LINKED } from "./lists/linked.js";
 import { DEFAULTS, NAMELESS, RANGES, XATTRS } from "./lists/linux.js";
 import { LOCKED, WAITING } from "./lists/locks.js";
 import { MOUNTED } from "./lists/mounts.js";
@@ -355,6 +355,8 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     shrink: [shrink],
   },
   linked: LINKED,
+  kept: DRIVER_LINKS,
+  told: DRIVER_LINKS,
   cold: COLD,
 };
 

@@ -5,6 +5,7 @@
 import {
   F_RDLCK,
   F_WRLCK,
+  FS_CACHE_LINKS,
   FS_GENERATION,
   LOCK_SH,
   O_CREAT,
@@ -21,7 +22,17 @@ import {
 import type { Call } from "../model/call.js";
 import type { ContextOptions } from "../model/sequential.js";
 import type { DriverContents } from "../model/state.js";
-import { ALIAS_HOOKS, ALIASES, CACHED_HOOKS, DRIVER_HOOKS, EXACT_HOOKS, REMADE } from "./driver.js";
+import {
+  ALIAS_HOOKS,
+  ALIASES,
+  CACHED_HOOKS,
+  DRIVER_HOOKS,
+  EXACT_HOOKS,
+  LINK_HOOKS,
+  RCU_LINK_HOOKS,
+  REMADE,
+  TWIG_LINKS,
+} from "./driver.js";
 import { IDLE_TREE } from "./lists/idle.js";
 import { MOUNT_TREES } from "./mount-trees.js";
 import {
@@ -408,6 +419,23 @@ export const TREES: Record<string, Tree> = {
     driver: "/m",
     hooks: CACHED_HOOKS,
     after: [{ call: "shrink", count: 100 }],
+  },
+  /** A driver's links whose texts are kept once they were asked for. */
+  kept: {
+    contexts: [],
+    setup: [mkdir("/m"), ...file("/f")],
+    driver: "/m",
+    hooks: LINK_HOOKS,
+    fsFlags: FS_CACHE_LINKS,
+    contents: TWIG_LINKS,
+  },
+  /** The same, and the driver is asked each time, in rcu mode. */
+  told: {
+    contexts: [],
+    setup: [mkdir("/m"), ...file("/f")],
+    driver: "/m",
+    hooks: RCU_LINK_HOOKS,
+    contents: TWIG_LINKS,
   },
   /** Names of a driver that have not been used lately, with the limits of unused names reached. */
   idle: IDLE_TREE,

@@ -53,6 +53,7 @@ export function objectDriver(): ObjectDriver {
     name: "box",
     root: () => root,
     generation: true,
+    cacheLinks: true,
     revalidate: (at, ino, name) => (children(at).get(name)?.ino ?? null) === ino,
     lookup: (at, name) => children(at).get(name) ?? null,
     readlink: (at) => defined(node(at).link, `link ${at}`),

@@ -2,7 +2,8 @@
 import { CHANGE_BYTES, CHANGE_MASK, CHANGE_NAME, IN_DELETE } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../../dist/arena/layout.js";
 import { defined } from "../../dist/support/defined.js";
-import type { MemoryEditor } from "./damaged-tree.js";
+import { INODE_DAMAGE } from "./damage-inodes.js";
+import type { Damage, MemoryEditor } from "./damaged-tree.js";
 import { LONG } from "./tree.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
@@ -29,8 +30,7 @@ function leak(w: MemoryEditor, cache: number, size: number): void {
   w.add(e + L.ENTRY_USED, 1);
 }
 
-/** What is damaged, the kind that must be reported, the damage. */
-export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w: MemoryEditor) => void])[] = [
+export const DAMAGE: readonly Damage[] = [
   // The fixed part.
   ["the magic", "header", (w) => w.flip(L.H_MAGIC, 1)],
   ["the version", "header", (w) => w.add(L.H_VERSION, 1)],
@@ -292,84 +292,7 @@ export const DAMAGE: readonly (readonly [what: string, kind: string, damage: (w:
       }
     },
   ],
-  // Inodes.
-  ["an inode's i_mutex held", "lock", (w) => w.set(w.i("/dir/file") + INODE.mutex, 1)],
-  [
-    "an inode's i_mutex held by a thread that waits for those that have it shared",
-    "lock",
-    (w) => w.set(w.i("/dir") + INODE.mutex, L.SHARED | 1),
-  ],
-  ["an inode's i_lock held", "lock", (w) => w.set(w.i("/dir/file") + INODE.lock, 1)],
-  ["an inode's sequence odd", "sequence", (w) => w.add(w.i("/dir/file") + INODE.seq, 1)],
-  ["an inode's count", "inode-count", (w) => w.add(w.i("/dir/file") + INODE.count, 1)],
-  ["an inode's super block", "inode-sb", (w) => w.add(w.i("/dir/file") + INODE.sb, 256)],
-  ["the links of a file", "nlink", (w) => w.add(w.i("/dir/file") + INODE.nlink, 1)],
-  ["the links of a directory", "nlink", (w) => w.add(w.i("/dir") + INODE.nlink, -1)],
-  ["the size of a directory", "dir-size", (w) => w.add(w.i("/dir") + INODE.size, 20)],
-  ["I_DEAD", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.I_DEAD)],
-  ["I_LINKABLE", "inode-mode", (w) => w.flip(w.i("/dir/file") + INODE.mode, L.I_LINKABLE)],
-  ["I_DRIVER", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.I_DRIVER)],
-  ["an inode without a type", "inode-mode", (w) => w.flip(w.i("/dir") + INODE.mode, L.S_IFDIR)],
-  ["a directory that does not know its dentry", "alias", (w) => w.set(w.i("/dir") + INODE.alias, 0)],
-  ["a file that knows its dentry", "alias", (w) => w.set(w.i("/dir/file") + INODE.alias, w.d("/dir/file"))],
-  ["an inode without its dentry", "leak", (w) => w.set(w.d("/dir/plain") + DENTRY.inode, w.i("/dir/big"))],
-  ["I_XATTR without an attribute", "xattr", (w) => w.flip(w.i("/dir/plain") + INODE.mode, L.I_XATTR)],
-  ["an attribute without I_XATTR", "leak", (w) => w.flip(w.i("/dir/file") + INODE.mode, L.I_XATTR)],
-  ["the length of an attribute's name", "xattr", (w) => w.set(w.get(w.i("/dir") + INODE.shape) + 8, 256)],
-  ["attributes in another order", "xattr", (w) => w.set(w.get(w.i("/dir/file") + INODE.ino64) + 20, 0x7a)],
-  [
-    "an attribute with a block too many",
-    "xattr",
-    (w) => {
-      const [a, b] = [w.get(w.i("/dir/file") + INODE.ino64), w.get(w.i("/dir") + INODE.shape)];
-      w.set(a, b);
-    },
-  ],
-  ["an ACL without its flag", "acl", (w) => w.flip(w.i("/dir/plain") + INODE.mode, L.I_ACL)],
-  ["an ACL's number of entries", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 3)],
-  ["an ACL's permissions", "acl", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl) + 8, 0x90001)],
-  ["an ACL of another size", "owner", (w) => w.set(w.get(w.i("/dir/plain") + INODE.acl), 100)],
-  ["a default ACL's number of entries", "acl", (w) => w.set(w.get(w.i("/dir/other") + INODE.data), 2)],
-  ["a default ACL lost", "leak", (w) => w.set(w.i("/dir/other") + INODE.data, 0)],
-  [
-    "a default ACL that another directory has too",
-    "owner",
-    (w) => w.set(w.i("/dir") + INODE.data, w.get(w.i("/dir/other") + INODE.data)),
-  ],
-  [
-    "a driver's inode lost from the table",
-    "inode-table",
-    (w) => {
-      for (let b = 0; b < L.INODE_HASH; b++) w.set(L.INODE_HEADS + b * 4, 0);
-    },
-  ],
-  [
-    "a driver's inode in the wrong chain",
-    "inode-table",
-    (w) => w.flip(w.get(w.driverRoot + DENTRY.inode) + INODE.ino64 + 4, 1 << 20),
-  ],
-  // Contents.
-  ["the number of pages", "pages", (w) => w.add(w.i("/dir/big") + INODE.pages, 1)],
-  ["I_SPARSE", "sparse", (w) => w.flip(w.i("/dir/big") + INODE.mode, L.I_SPARSE)],
-  ["a byte behind a small file", "behind-end", (w) => w.byte(w.get(w.i("/dir/file") + INODE.data) + 12, 1)],
-  ["a byte behind a big file", "behind-end", (w) => w.byte(w.get(w.get(w.i("/dir/big") + INODE.data) + 8) + 4000, 1)],
-  ["a page behind the end", "behind-end", (w) => w.set(w.i("/dir/big") + INODE.size, 8000)],
-  [
-    "one page twice",
-    "owner",
-    (w) => {
-      const node = w.get(w.i("/dir/big") + INODE.data);
-      w.set(node + 4, w.get(node));
-    },
-  ],
-  ["a page lost", "leak", (w) => w.set(w.get(w.i("/dir/big") + INODE.data) + 4, 0)],
-  ["the shape of contents", "inode-data", (w) => w.set(w.i("/dir/big") + INODE.shape, (L.RADIX | 9) >>> 0)],
-  ["the size of a block", "inode-data", (w) => w.set(w.i("/dir/file") + INODE.shape, 24)],
-  ["the room of a block", "owner", (w) => w.set(w.i("/dir/file") + INODE.shape, 32)],
-  ["a size below zero", "file-size", (w) => w.set(w.i("/dir/file") + INODE.size + 4, 0xffffffff)],
-  ["a link's body lost", "owner", (w) => w.set(w.i("/dir/link") + INODE.data, 0)],
-  ["a link's body without an end", "link-body", (w) => w.byte(w.get(w.i("/dir/link") + INODE.data) + 4, 0x61)],
-  ["a link's size", "link-body", (w) => w.set(w.i("/dir/link") + INODE.size, 0)],
+  ...INODE_DAMAGE,
   // Mounts, super blocks, drivers.
   ["a mount's count", "mount-count", (w) => w.add(w.mount + MOUNT.count, 1)],
   ["the root mount's count", "mount-count", (w) => w.add(w.rootMount + MOUNT.count, -1)],

@@ -9,6 +9,9 @@ import { assertClean, emptyTree, LONG } from "./tree.js";
 
 const { DENTRY, INODE, MOUNT } = L;
 
+/** What is damaged, the kind that must be reported, the damage. */
+export type Damage = readonly [what: string, kind: string, damage: (w: MemoryEditor) => void];
+
 /** A tree with objects of every kind, and an editor of its memory. */
 export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   const vfs = await emptyTree(t, 5 << 20);
@@ -46,6 +49,8 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   fs.writeFileSync("/mnt/counted", "c");
   vfs.mount("none", "/drv", "drv");
   fs.statSync("/drv/a/b");
+  // Its text is kept from then on.
+  fs.readlinkSync("/drv/b");
   assert.equal(fs.existsSync("/drv/none"), false);
   fs.existsSync("/drv/none2");
   const context = vfs.context({ groups: [1, 2, 3] });
@@ -70,6 +75,8 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   // A list of retired objects.
   for (const name of ["x", "y"]) fs.writeFileSync(`/${name}`, "");
   for (const name of ["x", "y"]) fs.unlinkSync(`/${name}`);
+  // An entry more, so that free ones are left on the thread's sheaf, which gets several at a time.
+  fs.writeFileSync("/more", "");
   assertClean(vfs, "before the damage");
   // Chunks that were never used, whatever the last step of growing left.
   vfs.handle.memory.grow(4);

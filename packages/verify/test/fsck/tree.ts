@@ -12,7 +12,7 @@ export const LONG = "l".repeat(100);
 export async function emptyTree(t: TestContext, maxBytes = 16 << 20): Promise<Vfs> {
   const vfs = await createVfs({ maxBytes });
   t.after(() => vfs.close());
-  const hooks = { generation: true, revalidate: () => true };
+  const hooks = { generation: true, cacheLinks: true, revalidate: () => true };
   vfs.registerDriver(objectDriver("drv", { a: { b: "x", c: {} }, b: { link: "/a/b" }, deep: "hello" }, hooks));
   return vfs;
 }

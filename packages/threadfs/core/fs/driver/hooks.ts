@@ -150,9 +150,14 @@ export function driverCheckAcl(i: Inode, mask: u32, rcu: bool): i32 {
   return <i32>callDriver(DRIVER_OP.CHECK_ACL, i.sb, inodeNumber(i), <f64>mask, rcu ? 1 : 0, 0);
 }
 
-/** Leaves the body at S_BODY of the scratch area. Returns its length or -errno. */
+/** i_op->get_link(): leaves the body at S_BODY of the scratch area. Returns its length, -errno, or from DRIVER_OP.MAGIC_LINK on a descriptor. */
 export function driverReadlink(i: Inode): i32 {
   return <i32>callDriver(DRIVER_OP.READLINK, i.sb, inodeNumber(i), 0, 0, 0);
+}
+
+/** The same in rcu mode, as Linux's without a dentry; -ECHILD: the driver wants to be asked in ref mode. */
+export function driverReadlinkRcu(i: Inode): i32 {
+  return <i32>callDriver(DRIVER_OP.READLINK, i.sb, inodeNumber(i), <f64>DRIVER_OP.IN_RCU, 0, 0);
 }
 
 export function driverPutLink(i: Inode): void {

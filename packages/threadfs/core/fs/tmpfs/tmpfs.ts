@@ -33,6 +33,7 @@ import {
   touch,
 } from "../../vfs/inode/inode";
 import { iput } from "../../vfs/inode/iput";
+import { linkBlockSize } from "../../vfs/inode/link";
 import { newSuper, SuperBlock } from "../../vfs/mount/super";
 import { changeBegin, changeEnd, notifyCreate, notifyDelete, notifyLink } from "../../vfs/notify/fsnotify";
 import { happened } from "../../vfs/recovery/outcome";
@@ -93,7 +94,7 @@ export function tmpfsCreate(
   const dir = parent.inode;
   let text: usize = 0;
   if (body != 0) {
-    text = kmallocSpace(min<u32>(bodyLen + 9, 4096));
+    text = kmallocSpace(linkBlockSize(bodyLen));
     if (text == 0) return -ENOSPC;
     memory.copy(text, body, bodyLen);
     store<u8>(text + bodyLen, 0);

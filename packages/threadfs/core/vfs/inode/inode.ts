@@ -12,7 +12,7 @@
  *   96  acl ptr   100 hashNext ptr (inodes of drivers), or atimeHigh i32 (inodes in memory)
  *   104 ino64 f64 (inodes of drivers: their number), or lastCookie u64 (directories in memory: the last cookie given out)
  *   108 contents sequence u32 (regular files in memory: fs/tmpfs/unlocked.ts), or rdev u32 (devices in memory)
- *   112 shape u32 (shape of data)
+ *   112 shape u32 (shape of data; of a driver's link with a body its bytes)
  *   with I_XATTR the first extended attribute ptr: at 112 of a directory, at 104 of any other inode in memory
  *   116 rcuNext  120 flctx ptr (the first advisory lock, locks/file-lock.ts); when the inode is retired its epoch
  *   124 recount u32 (references found by the recount, recount.ts)

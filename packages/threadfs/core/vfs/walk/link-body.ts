@@ -12,11 +12,16 @@
  *  - A copy ends with at least 8 bytes of zeros, so a walk may load whole words of it.
  */
 
+import * as DRIVER_OP from "../../../abi/driver-ops";
+import { ECHILD } from "../../../abi/errno";
+import * as HOOK from "../../../abi/hooks";
 import { PATH_MAX } from "../../../abi/limits";
+import { driverPutLink, driverReadlinkRcu, S_BODY } from "../../fs/driver/hooks";
 import { readSeqRetry } from "../../mem/lock/seqlock";
 import { rcuValid } from "../../mem/smr/smr";
 import { scratch } from "../../mem/thread";
 import { Inode } from "../inode/inode";
+import { keepsLinkBody, linkBody, linkBodySize } from "../inode/link";
 import { LINK_BODIES_SIZE, S_LINK_BODIES } from "../layout";
 
 /** Where the first copy of a walk goes. */
@@ -29,12 +34,32 @@ export let copyLinkBodyEnd: usize = 0;
 export let copyLinkBodyNul: usize = 0;
 
 /**
- * Copies the body of a link in memory to `to`, a multiple of 8. `seqAt`, `seq`: the dentry's sequence, under which the inode
+ * Copies the body of a driver's link, which the driver is asked for in rcu mode, to `to`. 0, -errno, or -ECHILD: the driver wants to be asked in ref
+ * mode or may be asked there alone, the link is a magic one, there is no room, or the section was expelled during the hook.
+ */
+export function askLinkBodyRcu(inode: Inode, to: usize): i32 {
+  if (!(inode.sb.hooks & HOOK.RCU_READLINK) || keepsLinkBody(inode)) return -ECHILD;
+  const n = driverReadlinkRcu(inode);
+  if (n < 0 || n >= DRIVER_OP.MAGIC_LINK) return n < 0 && rcuValid() ? n : -ECHILD;
+  const end = to + ((<usize>n + 15) & ~7);
+  const fits = n < PATH_MAX && end <= scratch + S_LINK_BODIES + LINK_BODIES_SIZE;
+  if (fits) {
+    memory.copy(to, scratch + S_BODY, n);
+    store<u64>(to + n, 0);
+    copyLinkBodyEnd = end;
+    copyLinkBodyNul = to + n;
+  }
+  if (inode.sb.hooks & HOOK.PUT_LINK) driverPutLink(inode);
+  return fits && rcuValid() ? 0 : -ECHILD;
+}
+
+/**
+ * Copies the body of a link that is in memory to `to`, a multiple of 8. `seqAt`, `seq`: the dentry's sequence, under which the inode
  * was read. Inside a read-side section. False: there is no room, the dentry has changed, or the section was expelled.
  */
 export function copyLinkBody(inode: Inode, seqAt: usize, seq: u32, to: usize): bool {
-  const from = <usize>inode.dataNow;
-  const size = inode.size;
+  const from = linkBody(inode);
+  const size = linkBodySize(inode);
   // The inode is still the dentry's, so address and length belong together.
   if (from == 0 || readSeqRetry(seqAt, seq) || !rcuValid()) return false;
   if (<u64>size >= <u64>PATH_MAX) return false;

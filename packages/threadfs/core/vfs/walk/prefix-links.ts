@@ -273,10 +273,11 @@ function gatherMounts(): bool {
 /** Adds a link and copies its body to `to`. */
 function gatherLink(d: Dentry, seq: u32, to: usize): bool {
   const inode = d.inode;
-  if (d.flags & (D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE) || !inode || inode.mode & I_DRIVER) return false;
+  if (d.flags & (D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE) || !inode) return false;
   if (!passesLinks(hereMnt)) return false;
   const attrSeq = readSeqBegin(inode.seq);
-  if (!atimeIsFresh(inode)) {
+  // A driver keeps the times of its links itself; copyLinkBody() refuses one whose body has to be asked for.
+  if (!(inode.mode & I_DRIVER) && !atimeIsFresh(inode)) {
     prefixLinksOldAtime = !keepsAtime(hereMnt);
     if (prefixLinksOldAtime) return false;
     gatheredFlags |= OLD_ATIME;

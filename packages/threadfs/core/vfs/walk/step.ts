@@ -8,8 +8,9 @@ import * as DROP from "../../../abi/drop";
 import { ECHILD, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, EXDEV } from "../../../abi/errno";
 import { MS_NOSYMFOLLOW } from "../../../abi/flags";
 import * as HOOK from "../../../abi/hooks";
+import { PATH_MAX } from "../../../abi/limits";
 import * as POINT from "../../../abi/points";
-import { driverReadlink, S_BODY } from "../../fs/driver/hooks";
+import { driverPutLink, driverReadlink, S_BODY } from "../../fs/driver/hooks";
 import * as host from "../../host";
 import { SLASH } from "../../mem/hash";
 import { lock, unlock } from "../../mem/lock/lock";
@@ -24,6 +25,7 @@ import { D_MOUNTED, D_NEGATIVE, D_SYMLINK, D_TYPE, Dentry } from "../dcache/dent
 import { fgetRaw, fput } from "../file/file";
 import { atimeNeedsUpdateRcu, touchAtime } from "../inode/atime";
 import { I_DRIVER, Inode, inodeNumber } from "../inode/inode";
+import { keepLinkBody, keepsLinkBody, linkBlockSize, linkBody } from "../inode/link";
 import { G_MOUNT_SEQ, G_RENAME_LOCK, G_RENAME_SEQ } from "../layout";
 import { followUp, followUpMountpoint } from "../mount/follow-up";
 import { isMounted, lookupMnt, lookupMntRef, Mount, mntget, mntput, SEQ_TRIES } from "../mount/namespace";
@@ -32,7 +34,7 @@ import { hasSecurity } from "../task/thread";
 import { dropRcuLink, putLink } from "./drop";
 import { isUnderRoot, MOUNTS_MAX, outside } from "./fence";
 import { mayFollowLink } from "./hardening";
-import { copyLinkBody, copyLinkBodyEnd, copyLinkBodyNul } from "./link-body";
+import { askLinkBodyRcu, copyLinkBody, copyLinkBodyEnd, copyLinkBodyNul } from "./link-body";
 import { errDentry } from "./lookup";
 import {
   LAST_DOTDOT,
@@ -340,12 +342,13 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
     if (err != 0) return err;
   }
   touchAtime(nd.pMnt, inode);
-  let body = <usize>inode.data;
-  if (inode.mode & I_DRIVER) {
+  let body = linkBody(inode);
+  // A driver's link has a body in memory once its driver was asked for one that never changes.
+  if (body == 0 && inode.mode & I_DRIVER) {
     const r = readDriverLink(inode, e);
     if (r >= DRIVER_OP.MAGIC_LINK) return jumpLink(nd, r - DRIVER_OP.MAGIC_LINK);
     if (r != 0) return r;
-    body = <usize>load<u32>(e + 8);
+    body = readDriverLinkBody;
   }
   if (body == 0 || load<u8>(body) == 0) return -ENOENT;
   tracepoint(POINT.LINK, inode.at, body);
@@ -354,14 +357,21 @@ function pickLink(nd: Nameidata, inode: Inode): i32 {
 
 /**
  * pick_link() in rcu mode: pushes the link with a copy of its body (nd.body) and without a reference, so that nothing is put when it is
- * popped. -ECHILD: a driver's link, or one whose time of access must be updated; the host's hook wants to be asked outside; or
- * the body has no room.
+ * popped. -ECHILD: the driver of the link has to be asked in ref mode; the time of access must be updated; the host's hook wants to be
+ * asked outside; or the body has no room.
  */
 function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
   if (POINTS) tellLink(nd, inode);
-  if (inode.mode & I_DRIVER || atimeNeedsUpdateRcu(nd.pMnt, inode)) return -ECHILD;
   const body = <usize>nd.bodies;
-  if (!copyLinkBody(inode, nd.pDentry.seq, nd.nextSeq, body)) return -ECHILD;
+  if (inode.mode & I_DRIVER) {
+    // The number of the inode is still the dentry's: stepInto() has checked that, and an inode that is freed meanwhile stays one.
+    const asked = linkBody(inode) == 0;
+    const err = asked ? askLinkBodyRcu(inode, body) : 0;
+    if (err != 0) return err;
+    if (!asked && !copyLinkBody(inode, nd.pDentry.seq, nd.nextSeq, body)) return -ECHILD;
+  } else if (atimeNeedsUpdateRcu(nd.pMnt, inode) || !copyLinkBody(inode, nd.pDentry.seq, nd.nextSeq, body)) {
+    return -ECHILD;
+  }
   if (hasSecurity) {
     const err = host.security(inodeNumber(inode), 0, 1);
     if (err != 0) return err;
@@ -380,8 +390,10 @@ function pickLinkRcu(nd: Nameidata, inode: Inode): i32 {
 
 /** Reports why a link is not followed in rcu mode: in the debug build. */
 function tellLink(nd: Nameidata, inode: Inode): void {
-  if (inode.mode & I_DRIVER) tracepoint(POINT.LINK_REF, inode.at, 1);
-  else if (atimeNeedsUpdateRcu(nd.pMnt, inode)) tracepoint(POINT.LINK_REF, inode.at, 2);
+  if (inode.mode & I_DRIVER) {
+    const inRcu = linkBody(inode) != 0 || (inode.sb.hooks & HOOK.RCU_READLINK && !keepsLinkBody(inode));
+    if (!inRcu) tracepoint(POINT.LINK_REF, inode.at, 1);
+  } else if (atimeNeedsUpdateRcu(nd.pMnt, inode)) tracepoint(POINT.LINK_REF, inode.at, 2);
 }
 
 /** Begins with the body of the link on top of the stack: 1: continue with nd.body; 0: it was "/", is walked and popped. */
@@ -426,16 +438,28 @@ function jumpLink(nd: Nameidata, fd: i32): i32 {
   return 0;
 }
 
-/** i_op->follow_link(): 0, -errno, or from DRIVER_OP.MAGIC_LINK on a descriptor. Copies the driver's body, because the next hook overwrites the area that it is in. */
+/** Second return value of readDriverLink(): the body. */
+let readDriverLinkBody: usize = 0;
+
+/**
+ * i_op->get_link(): 0, -errno, or from DRIVER_OP.MAGIC_LINK on a descriptor. Copies the driver's body, because the next hook overwrites the area that
+ * it is in: into the inode, if it never changes, else to the link at `e` of the stack.
+ */
 function readDriverLink(inode: Inode, e: usize): i32 {
   if (!(inode.sb.hooks & HOOK.READLINK)) return -EINVAL;
   const n = driverReadlink(inode);
   if (n < 0 || n >= DRIVER_OP.MAGIC_LINK) return n;
-  if (n > 4095) return -ENAMETOOLONG;
-  const body = kmallocSpace(min<u32>(<u32>n + 9, 4096));
+  if (n > PATH_MAX) return -ENAMETOOLONG;
+  if (keepsLinkBody(inode) && n != 0) {
+    readDriverLinkBody = keepLinkBody(inode, scratch + S_BODY, n);
+    if (inode.sb.hooks & HOOK.PUT_LINK) driverPutLink(inode);
+    return readDriverLinkBody == 0 ? -ENOSPC : 0;
+  }
+  const body = kmallocSpace(linkBlockSize(n));
   if (body == 0) return -ENOSPC;
   memory.copy(body, scratch + S_BODY, n);
   store<u8>(body + n, 0);
   store<u32>(e + 8, <u32>body);
+  readDriverLinkBody = body;
   return 0;
 }

@@ -53,7 +53,7 @@ export interface MemoryNode {
 }
 
 /** The hooks of a driver: its methods but for root(). */
-export type Hooks = Required<Omit<Driver, "name" | "root" | "revalidateDots" | "generation" | "rcu">>;
+export type Hooks = Required<Omit<Driver, "name" | "root" | "revalidateDots" | "generation" | "cacheLinks" | "rcu">>;
 export type HookName = keyof Hooks;
 
 /** A recorded call: the hook's name and its arguments, of which buffers are recorded by their length. */

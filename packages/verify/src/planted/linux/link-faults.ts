@@ -17,7 +17,7 @@ export const LINKS: Mutant[] = [
   },
   {
     name: "the time of access of a link is not updated in rcu mode",
-    edits: [{ file: "vfs/walk/step.ts", from: " || atimeNeedsUpdateRcu(nd.pMnt, inode)) return", to: ") return" }],
+    edits: [{ file: "vfs/walk/step.ts", from: "if (atimeNeedsUpdateRcu(nd.pMnt, inode) || ", to: "if (" }],
     caughtBy: [tests("walk/links"), pair("linked@accessed || looks")],
   },
   {
@@ -106,5 +106,48 @@ export const LINKS: Mutant[] = [
       },
     ],
     caughtBy: [tests("walk/prefix-links", "given to others")],
+  },
+  {
+    name: "the kept body of a driver's link is there before its length",
+    edits: [
+      {
+        file: "vfs/inode/link.ts",
+        from: "    inode.shape = n;\n    linkBlock(inode.dataAt, body);\n",
+        to: "    linkBlock(inode.dataAt, body);\n    inode.shape = n;\n",
+      },
+    ],
+    caughtBy: [pair("kept@create || stat: sysStat(path=/m/l/g)")],
+  },
+  {
+    name: "a second text of a driver's link replaces the kept one",
+    edits: [{ file: "vfs/inode/link.ts", from: "const first = inode.data == 0;", to: "const first = true;" }],
+    caughtBy: [tests("walk/driver-links", "the first text counts")],
+  },
+  {
+    name: "the size of a driver's link is taken for the length of its kept body",
+    edits: [
+      {
+        file: "vfs/inode/link.ts",
+        from: "return inode.mode & I_DRIVER ? <i64>inode.shapeNow : inode.size;",
+        to: "return inode.size;",
+      },
+    ],
+    caughtBy: [tests("walk/driver-links", "the length of a kept text")],
+  },
+  {
+    name: "the kept body of a driver's link does not go with its inode",
+    edits: [
+      {
+        file: "vfs/recovery/reclaim.ts",
+        from: "if (i.isLink || i.isDir) kfreeAt",
+        to: "if ((i.isLink && i.sb.driver == 0) || i.isDir) kfreeAt",
+      },
+    ],
+    caughtBy: [pair("kept@looks || shrink"), tests("walk/driver-links", "goes with its node")],
+  },
+  {
+    name: "the text that a driver returns in rcu mode counts after the section was expelled",
+    edits: [{ file: "vfs/walk/link-body.ts", from: "return fits && rcuValid() ? 0", to: "return fits ? 0" }],
+    caughtBy: [tests("walk/driver-links", "stands still")],
   },
 ];

@@ -1,10 +1,10 @@
 /**
- * The operations on the tree with links: walks over them, by the prefix cache too, while the links, the directories that their bodies
+ * The operations on the trees with links: walks over them, by the prefix cache too, while the links, the directories that their bodies
  * lead through, and their times change.
  */
-import { MNT_DETACH, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { exchange, rename, shrink, stat, umount, unlink } from "../calls.js";
+import { exchange, getdents, readlink, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
 import {
   accessed,
   bind,
@@ -55,5 +55,18 @@ export const LINKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
   chmod: [chmod("/s", 0o700)],
   mount: [mount("/s/a"), bind("/o", "/s"), mount(MOUNTED)],
   umount: [umount("/m", MNT_DETACH), [umount("/m"), mkdir(MOUNTED)]],
+  shrink: [shrink],
+};
+
+/** The operations on a driver's links: what is kept of them goes with their nodes. */
+export const DRIVER_LINKS: Record<string, (ProgramCall | ProgramCall[])[]> = {
+  stat: [stat("/m/l/g"), stat("/m/t"), stat("/m/l", { nofollow: true })],
+  looks: [[stat("/m/l/g"), stat("/m/l/g")]],
+  readlink: [readlink("/m/l")],
+  create: [open("/m/l/x", O_CREAT | O_WRONLY)],
+  unlink: [unlink("/m/l"), unlink("/m/l/g"), [unlink("/m/s/g"), rmdir("/m/s")]],
+  again: [[unlink("/m/l"), mkdir("/m/l")]],
+  readdir: [[open("/m/l", O_DIRECTORY), getdents({ of: 0 })]],
+  umount: [umount("/m", MNT_DETACH)],
   shrink: [shrink],
 };

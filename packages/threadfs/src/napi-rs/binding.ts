@@ -1,0 +1,152 @@
+/** Bindings of napi-rs: their start, in the thread that calls them. */
+import type { Context } from "../api/context.js";
+import type { Vfs } from "../api/vfs.js";
+import { type KeysOf, readOptions } from "../bridge/options.js";
+import { exitIsProof, isWorker } from "../bridge/threads.js";
+import { hostLocks } from "../bridge/web-locks.js";
+import { invalidArgType } from "../errors/errors.js";
+import type { WasiOptions } from "../wasi/options.js";
+import type { ProgramMemory } from "../wasi/types.js";
+import { createWasi, type Wasi } from "../wasi/wasi.js";
+import { type BindingWorker, type FirstMessage, type LoadedBinding, type NapiRuntime, withMemory } from "./types.js";
+
+/** Options of `instantiateBinding`. */
+export interface BindingOptions {
+  /** The tree, or a context of it, whose user the binding is. */
+  vfs: Vfs | Context;
+  /** The binding: bytes of its `*.wasm32-wasi.wasm`, a WebAssembly.Module, or a promise of one of them. */
+  wasm: object;
+  /** The module `@napi-rs/wasm-runtime`. */
+  runtime: NapiRuntime;
+  /** Makes a worker whose script calls `runBindingThreads`; called when the binding needs another thread. */
+  createWorker: () => BindingWorker;
+  /** Its memory, a shared WebAssembly.Memory. Default: 4,000 pages of 64 KiB at first, at most 65,536, as the loaders of napi-rs make it. */
+  memory?: ProgramMemory | undefined;
+  /** How many workers make the asynchronous calls of the binding, as `UV_THREADPOOL_SIZE` in Node. Default: 4. */
+  asyncWorkPoolSize?: number | undefined;
+  /** Options of its WASI. Default: `{ preopens: { "/": "/" } }`, the whole tree. */
+  wasi?: WasiOptions | undefined;
+  /** Context of emnapi's runtime. Default: `runtime.getDefaultContext()`. */
+  context?: object | undefined;
+  /** Further options of emnapi's `instantiateNapiModule`, such as `plugins`. */
+  emnapi?: object | undefined;
+}
+
+const OPTIONS: KeysOf<BindingOptions> = {
+  vfs: true,
+  wasm: true,
+  runtime: true,
+  createWorker: true,
+  memory: true,
+  asyncWorkPoolSize: true,
+  wasi: true,
+  context: true,
+  emnapi: true,
+};
+/** As the loaders have it. */
+const ASYNC_WORKERS = 4;
+const INITIAL_PAGES = 4000;
+const MAXIMUM_PAGES = 65_536;
+
+/** A binding that has been started. */
+export class NapiBinding {
+  /** What the binding exports. */
+  readonly exports: Record<string, unknown>;
+  /** Its WASI in this thread. */
+  readonly wasi: Wasi;
+  readonly #loaded: LoadedBinding;
+  readonly #workers: Set<BindingWorker>;
+
+  /** @internal */
+  constructor(loaded: LoadedBinding, wasi: Wasi, workers: Set<BindingWorker>) {
+    this.exports = loaded.napiModule.exports as Record<string, unknown>;
+    this.wasi = wasi;
+    this.#loaded = loaded;
+    this.#workers = workers;
+  }
+
+  /** How many workers the binding has had made. */
+  get workerCount(): number {
+    return this.#workers.size;
+  }
+
+  /** Ends the binding: terminates its workers, and closes its descriptors. What the program still has to do is not done. Idempotent. */
+  close(): void {
+    // emnapi takes the end of a worker that it has not terminated for a failure.
+    this.#loaded.napiModule.PThread?.terminateAllThreads?.();
+    for (const worker of this.#workers) worker.terminate();
+    this.wasi.close();
+  }
+}
+
+function checkFunction(value: unknown, name: string): void {
+  if (typeof value !== "function") throw invalidArgType(name, "of type function", value);
+}
+
+function checkObject(value: unknown, name: string, what = "of type object"): void {
+  if (typeof value !== "object" || value === null) throw invalidArgType(name, what, value);
+}
+
+function toOptions(value: unknown): BindingOptions {
+  const given = readOptions<BindingOptions>(value, OPTIONS) as BindingOptions;
+  const { runtime, context, memory, emnapi } = given;
+  checkObject(given.vfs, "options.vfs", "a Vfs or a Context");
+  checkObject(given.wasm, "options.wasm", "bytes or a WebAssembly.Module");
+  checkObject(runtime, "options.runtime");
+  checkFunction(runtime.instantiateNapiModule, "options.runtime.instantiateNapiModule");
+  checkFunction(given.createWorker, "options.createWorker");
+  if (memory !== undefined) checkObject(memory, "options.memory", "an instance of WebAssembly.Memory");
+  if (emnapi !== undefined) checkObject(emnapi, "options.emnapi");
+  if (given.wasi !== undefined) checkObject(given.wasi, "options.wasi");
+  if (context === undefined) checkFunction(runtime.getDefaultContext, "options.runtime.getDefaultContext");
+  else checkObject(context, "options.context");
+  return given;
+}
+
+/** Calls what a binding registers its parts with, before it is initialised. */
+function register({ instance }: { instance: { exports: object } }): void {
+  for (const [name, call] of Object.entries(instance.exports)) {
+    if (name.startsWith("__napi_register__")) (call as () => void)();
+  }
+}
+
+/**
+ * Starts a binding that napi-rs has compiled for wasm32-wasi: in this thread with a WASI of `threadfs/wasi`, and in the workers that it needs, which attach to the tree. All of its
+ * threads make their calls directly on the tree and have the same descriptors. Loaders that napi-rs generates have no option for that: this is called instead of them.
+ * @returns its exports, and how to end it
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for bad options; system call errors of the preopens' open(2); what emnapi and WebAssembly throw
+ */
+export async function instantiateBinding(options: BindingOptions): Promise<NapiBinding> {
+  const { vfs, wasm, runtime, createWorker, memory, context, emnapi, ...rest } = toOptions(options);
+  const wasi = createWasi(vfs, { preopens: { "/": "/" }, ...rest.wasi });
+  const workers = new Set<BindingWorker>();
+  const call = runtime.instantiateNapiModule as (program: unknown, options: object) => Promise<LoadedBinding>;
+  try {
+    const loaded = await call(await wasm, {
+      ...emnapi,
+      context: context ?? runtime.getDefaultContext?.(),
+      asyncWorkPoolSize: rest.asyncWorkPoolSize ?? ASYNC_WORKERS,
+      reuseWorker: true,
+      wasi,
+      onCreateWorker() {
+        const worker = createWorker();
+        workers.add(worker);
+        if ("attachWorker" in vfs && isWorker(worker) && (exitIsProof() || hostLocks() !== undefined))
+          vfs.attachWorker(worker);
+        worker.postMessage({ threadfs: wasi.handle } satisfies FirstMessage);
+        return worker;
+      },
+      overwriteImports: withMemory(memory ?? makeMemory()),
+      beforeInit: register,
+    });
+    return new NapiBinding(loaded, wasi, workers);
+  } catch (error) {
+    for (const worker of workers) worker.terminate();
+    wasi.close();
+    throw error;
+  }
+}
+
+function makeMemory(): ProgramMemory {
+  return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+}
