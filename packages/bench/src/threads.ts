@@ -1,5 +1,5 @@
 // Does a second thread add a second thread's speed? One and two threads look up the same file, then files of their
-// own; in rcu mode and in forced ref mode; and one path over links; and list one directory. A loop of pure computation on one and on two threads shows the most that this
+// own; in rcu mode and in forced ref mode; and paths over links, mounts, ACLs and a driver; and list one directory. A loop of pure computation on one and on two threads shows the most that this
 // machine gives: hyperthreads and neighbours on a shared host limit everything.
 
 import type { Vfs } from "threadfs";
@@ -10,6 +10,7 @@ import { ratioSummary } from "./lib/stats.js";
 import { rate, type Task, type TimedRun, TimedWorkers, undisturbedRate } from "./lib/timed-workers.js";
 import { fileName, makeFiles } from "./lib/tree.js";
 import { LINKED_PATHS, makeLinks } from "./links/linked-paths.js";
+import { makeSpecial } from "./links/special-paths.js";
 
 const TARGET = 1.9;
 const SIDE = 20;
@@ -24,7 +25,14 @@ interface Case {
   second: Task;
 }
 
-function cases(): Case[] {
+/** Which of the special paths two threads walk. */
+const SPECIAL = [
+  "four mount points",
+  "seven directories with an ACL",
+  "all of a driver with a generation number, at a mount point",
+];
+
+function cases(special: Record<string, string>): Case[] {
   // Two files in two packages: the walks share only the first three directories.
   const first = `/${fileName(0, SIDE)}`;
   const second = `/${fileName(FILES - 1, SIDE)}`;
@@ -50,7 +58,7 @@ function cases(): Case[] {
       });
     }
   }
-  for (const [what, path] of Object.entries(LINKED_PATHS)) {
+  for (const [what, path] of Object.entries({ ...LINKED_PATHS, ...special })) {
     const task = { kind: "access", path, ref: false } as const;
     all.push({ name: `walk only, ${what}, rcu mode`, target: TARGET, first: task, second: task });
   }
@@ -80,9 +88,13 @@ interface Series extends Case {
   two: Rates[];
 }
 
-async function measure(workers: TimedWorkers, options: BenchOptions): Promise<Series[]> {
+async function measure(
+  workers: TimedWorkers,
+  special: Record<string, string>,
+  options: BenchOptions,
+): Promise<Series[]> {
   const ms = options.quick ? 150 : 300;
-  const series = cases().map((one): Series => ({ ...one, one: [], two: [] }));
+  const series = cases(special).map((one): Series => ({ ...one, one: [], two: [] }));
   for (const { name, first, second } of series) {
     await workers.prepare(0, name, first);
     await workers.prepare(1, name, second);
@@ -113,9 +125,10 @@ async function run(options: BenchOptions): Promise<Result> {
   makeFiles(vfs.fs, 0, FILES, "/", SIDE);
   makeLinks(vfs.fs);
   makeListed(vfs);
+  const special = Object.fromEntries(Object.entries(makeSpecial(vfs)).filter(([what]) => SPECIAL.includes(what)));
   const workers = await TimedWorkers.start(2, vfs.handle);
   try {
-    for (const { name, target, one, two } of await measure(workers, options)) {
+    for (const { name, target, one, two } of await measure(workers, special, options)) {
       const pick = (rounds: Rates[], field: keyof Rates) => rounds.map((round) => round[field]);
       const alone = result.measure(name, "1 thread", "M/s", pick(one, "all"));
       const both = result.measure(name, "2 threads", "M/s", pick(two, "all"));

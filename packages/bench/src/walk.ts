@@ -5,7 +5,7 @@
 // components and 72 characters: copying the path, the call into Wasm, and existsSync with everything; and the cost where
 // something on the path is special, so that the general walk has to take that step.
 
-import { ACL_TAG, type Driver, type Vfs } from "threadfs";
+import type { Vfs } from "threadfs";
 import { defined } from "../../cli/dist/support/defined.js";
 import type { BenchOptions, Question } from "./lib/question.js";
 import { Remote } from "./lib/remote.js";
@@ -14,6 +14,7 @@ import { type BenchFs, type Core, openCore, openThreadfs } from "./lib/rivals.js
 import { interleave, type Loop, type Rounds } from "./lib/rounds.js";
 import { line, summary } from "./lib/stats.js";
 import { LINKED_PATHS, makeLinks } from "./links/linked-paths.js";
+import { makeSpecial, REST } from "./links/special-paths.js";
 
 const DEPTH = 16;
 
@@ -22,11 +23,6 @@ const NO_PREFIX_CACHE = 2;
 
 /** Nanoseconds a component may take. */
 const TARGET = 10;
-
-/** Types of files in a mode. */
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
-const S_IFREG = 0o100000;
 
 /** Lengths of names: of one word, as in the tree of the lookup bench, and long ones (all lie in the dentry's line). */
 const LENGTHS = [6, 8, 24];
@@ -189,71 +185,15 @@ function stringLoops(path: string, view: Uint8Array): [string, Loop][] {
   ];
 }
 
-/** The first of the 8 components, which is nothing special, or is. */
-const FIRST: Record<string, string> = {
-  "nothing special": "/plain",
-  "a mount point": "/mount",
-  "a directory of the owner alone": "/owner",
-  "a directory with an ACL": "/listed",
-  "all of a driver with a generation number, at a mount point": "/driver",
-  "the same, and a link of that driver whose text is kept": "/driver/to.lnk",
-  '"." in front': "/./plain",
-  '".." on the way': "/plain/../plain",
-  "a symbolic link": "/link",
-};
-
-/** A driver whose directories have every name: a file if it ends in ".js", a link to its own directory if it ends in ".lnk", else a directory. */
-function everyName(): Driver {
-  const inos = new Map<string, number>();
-  return {
-    name: "every-name",
-    generation: true,
-    cacheLinks: true,
-    root: () => ({ ino: 1, mode: S_IFDIR | 0o755 }),
-    lookup(dir, name) {
-      const key = `${dir}/${name}`;
-      const ino = inos.get(key) ?? inos.size + 2;
-      inos.set(key, ino);
-      const type = name.endsWith(".js") ? S_IFREG : name.endsWith(".lnk") ? S_IFLNK : S_IFDIR;
-      return { ino, mode: type | 0o755 };
-    },
-    readlink: () => ".",
-    revalidate: () => true,
-  };
-}
-
 function measureSpecial(vfs: Vfs, core: Core, rounds: Rounds): Map<string, number[]> {
   const { fs } = vfs;
-  const directory = "project/packages/package-17/node_modules/dep-112/lib";
-  const rest = `${directory}/file-2.js`;
-  const tops = ["/plain", "/mount", "/owner", "/listed"];
-  for (const top of tops) fs.mkdirSync(top);
-  vfs.mount(null, "/mount", "tmpfs");
-  fs.symlinkSync("/plain", "/link");
-  for (const top of tops) {
-    fs.mkdirSync(`${top}/${directory}`, { recursive: true });
-    fs.closeSync(fs.openSync(`${top}/${rest}`, "w"));
-  }
-  fs.chmodSync("/owner", 0o700);
-  // The superuser is not its owner, so that the list decides.
-  fs.chownSync("/listed", 1000, 1000);
-  vfs.setfacl("/listed", [
-    { tag: ACL_TAG.USER_OBJ, perm: 7 },
-    { tag: ACL_TAG.USER, id: 0, perm: 5 },
-    { tag: ACL_TAG.GROUP_OBJ, perm: 0 },
-    { tag: ACL_TAG.MASK, perm: 5 },
-    { tag: ACL_TAG.OTHER, perm: 0 },
-  ]);
-  vfs.registerDriver(everyName());
-  fs.mkdirSync("/driver");
-  vfs.mount(null, "/driver", "every-name");
   // The driver is registered in this attachment only: the one that is measured finds the names in the cache.
-  fs.accessSync(`/driver/${rest}`);
-  fs.accessSync(`/driver/to.lnk/${rest}`);
+  const paths = makeSpecial(vfs);
+  fs.symlinkSync("/plain", "/link");
   makeLinks(fs);
   const loops = new Map<string, Loop>();
-  for (const [what, top] of Object.entries(FIRST)) loops.set(what, accessLoop(core, `${top}/${rest}`));
-  for (const [what, path] of Object.entries({ ...LINKED_PATHS, "a symbolic link": `/link/${rest}` })) {
+  for (const [what, path] of Object.entries(paths)) loops.set(what, accessLoop(core, path));
+  for (const [what, path] of Object.entries({ ...LINKED_PATHS, "a symbolic link": `/link/${REST}` })) {
     const walkAll = accessLoop(core, path);
     loops.set(what, walkAll);
     loops.set(`${what}, without the prefix cache`, (times) => {

@@ -1,11 +1,13 @@
 /** Magic links of a driver: /dev/fd of a tree, held against /proc/self/fd of the kernel (proc(5), path_resolution(7)). */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import nodeFs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { S_IFDIR, S_IFLNK } from "../../../dist/abi/abi.js";
-import type { Driver, FsSync, Vfs } from "../../../dist/src/index.js";
+import { type Driver, type FsSync, OPEN_FLAGS, type ResolveFlag, type Vfs } from "../../../dist/src/index.js";
+import { whyNoKernel } from "../../conformance/linux/kernel.js";
 import { counted, gauges } from "../../support/counters.js";
 import { treeFor } from "../../support/debug-tree.js";
 import { codeOf } from "../../support/errors.js";
@@ -85,6 +87,95 @@ function outcomes({ fs, links, top }: Place): unknown[] {
   const closed = [codeOf(() => fs.statSync(`${links}/${dir}`)), codeOf(() => fs.readFileSync(`${top}/to-it/f`))];
   return [...before, ...after, ...closed];
 }
+
+/** The bits of openat2(2) by the names that they have here. */
+const BITS: readonly (readonly [ResolveFlag | undefined, number])[] = [
+  [undefined, 0],
+  ["no-xdev", 1],
+  ["no-magiclinks", 2],
+  ["no-symlinks", 4],
+  ["beneath", 8],
+  ["in-root", 16],
+];
+const { O_PATH } = OPEN_FLAGS;
+const { O_NOFOLLOW } = nodeFs.constants;
+
+/** Paths from the directory of the links, or from the one to work in; N is a descriptor of a directory there, L one of the links' own directory. */
+const OPENED: readonly (readonly [from: "links" | "top", path: string])[] = [
+  ["links", "N"],
+  ["links", "N/f"],
+  ["links", "N/.."],
+  ["links", "L"],
+  ["links", "L/N"],
+  ["top", "to-it"],
+  ["top", "to-it/f"],
+  ["top", "to-d"],
+  ["top", "to-d/f"],
+];
+
+/** Each path with each bit, with and without O_NOFOLLOW. */
+const OPENS = OPENED.flatMap(([from, path]) =>
+  BITS.flatMap(([name, bits]) => [O_PATH, O_PATH | O_NOFOLLOW].map((flags) => ({ from, path, name, bits, flags }))),
+);
+
+/** Makes these calls by the kernel in a process of Python: the type of what is opened, or the name of the error. */
+const KERNELS_OPENS = `
+import ctypes, errno, json, os, stat, sys
+libc = ctypes.CDLL(None, use_errno=True)
+class OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+top, opens = json.loads(sys.argv[1])
+os.makedirs(top + "/d")
+open(top + "/d/f", "w").close()
+fds = {"top": os.open(top, os.O_PATH), "links": os.open("/proc/self/fd", os.O_PATH)}
+named = {"N": str(os.open(top + "/d", os.O_PATH)), "L": str(fds["links"])}
+os.symlink("/proc/self/fd/" + named["N"], top + "/to-it")
+os.symlink("d", top + "/to-d")
+def opened(one):
+    path = "/".join(named.get(part, part) for part in one["path"].split("/"))
+    how = OpenHow(one["flags"], 0, one["bits"])
+    for _ in range(1000):
+        fd = libc.syscall(437, fds[one["from"]], path.encode(), ctypes.byref(how), ctypes.sizeof(how))
+        if fd >= 0 or ctypes.get_errno() != errno.EAGAIN: break
+    if fd < 0: return errno.errorcode[ctypes.get_errno()]
+    try: return stat.S_IFMT(os.fstat(fd).st_mode)
+    finally: os.close(fd)
+print(json.dumps([opened(one) for one in opens]))
+`;
+
+// Taken out, one at a time: each check in jumpLink().
+test("row 114: openat2 over magic links is refused, or not, as by the kernel, by each flag", async (t) => {
+  const reason = whyNoKernel();
+  if (reason !== undefined) {
+    t.skip(reason);
+    return;
+  }
+  const place = theKernels(t);
+  const expected = JSON.parse(
+    execFileSync("python3", ["-c", KERNELS_OPENS, JSON.stringify([place.top, OPENS])], { encoding: "utf8" }),
+  );
+  const { vfs, fs, links, top } = await ours(t);
+  fs.mkdirSync(`${top}/d`);
+  fs.writeFileSync(`${top}/d/f`, "");
+  const from = { top: fs.openSync(top, O_PATH), links: fs.openSync(links, O_PATH) };
+  const named: Record<string, string> = { N: String(fs.openSync(`${top}/d`, O_PATH)), L: String(from.links) };
+  fs.symlinkSync(`${links}/${named.N}`, `${top}/to-it`);
+  fs.symlinkSync("d", `${top}/to-d`);
+  for (const [n, { path, name, flags, ...one }] of OPENS.entries()) {
+    const way = path
+      .split("/")
+      .map((part) => named[part] ?? part)
+      .join("/");
+    let found: unknown;
+    const code = codeOf(() => {
+      const fd = vfs.openat2Sync(from[one.from], way, { flags, ...(name !== undefined && { resolve: name }) });
+      found = fs.fstatSync(fd).mode & nodeFs.constants.S_IFMT;
+      fs.closeSync(fd);
+    });
+    assert.equal(code ?? found, expected[n], `${one.from}: ${path}, ${name}, ${flags}`);
+  }
+  assert.ok(expected.includes("ELOOP") && expected.includes("EXDEV") && expected.includes(S_IFDIR));
+});
 
 describe("magic links", () => {
   // Taken out: jumpLink() (the number is taken for the length of a body); its reference on the file's dentry; putLink() in it.

@@ -1,7 +1,7 @@
-/** Hooks of drivers that are called in rcu mode: rows 101 and 103. */
+/** Hooks of drivers that are called in rcu mode: rows 101 and 103; and all that stays in rcu mode in one walk. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { MAY_EXEC, POINT, S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
+import { MAY_EXEC, POINT, S_IFDIR, S_IFLNK, S_IFREG } from "../../../dist/abi/abi.js";
 import { ACL_TAG, type Driver, type HookMode } from "../../../dist/src/index.js";
 import { counted, counterGrowth } from "../../support/counters.js";
 import { treeFor } from "../../support/debug-tree.js";
@@ -9,7 +9,7 @@ import { argumentsOf, type HookName, memoryDriver, mountDriver, ROOT } from "../
 import { objectDriver } from "../../support/drivers/object-driver.js";
 import { codeOf, errorWithCode, refused } from "../../support/errors.js";
 import { of, type TestScope, when } from "../../support/hooked-vfs.js";
-import { mountDriverAt, setUp } from "../../support/interleavings.js";
+import { freshLink, mountDriverAt, setUp } from "../../support/interleavings.js";
 import { dentryOf } from "../../support/memory.js";
 
 const IN_RCU: HookMode = { rcu: true };
@@ -246,39 +246,55 @@ test("row 103, bug 20: parent and inode are numbers of one moment while revalida
   vfs.umount("/drv");
 });
 
-// Taken out, one at a time: the ACL in rcu mode; RCU_PERMISSION; RCU_CHECK_ACL; isValidRcu().
-test("rows 101 to 103: a walk over ACLs, private directories, mounts and a driver that answers from memory ends in rcu mode", async (t) => {
-  const { vfs } = await treeFor(t);
-  const { driver, make } = memoryDriver("all", ["lookup", "permission", "checkAcl", "revalidate"]);
-  driver.rcu = ["permission", "checkAcl", "revalidate"];
-  make(make(ROOT, "d", S_IFDIR | 0o750, { uid: 7 }), "f", S_IFREG | 0o644);
-  vfs.fs.mkdirSync("/private/listed/mount", { recursive: true });
-  vfs.fs.chownSync("/private", 1001, 1001);
-  vfs.fs.chmodSync("/private", 0o700);
-  vfs.fs.chmodSync("/private/listed", 0o700);
-  vfs.setfacl("/private/listed", [
-    { tag: ACL_TAG.USER_OBJ, perm: 7 },
-    { tag: ACL_TAG.USER, id: 1001, perm: 1 },
-    { tag: ACL_TAG.GROUP_OBJ, perm: 0 },
-    { tag: ACL_TAG.MASK, perm: 1 },
-    { tag: ACL_TAG.OTHER, perm: 0 },
-  ]);
-  vfs.mount("none", "/private/listed/mount", "tmpfs");
-  mountDriver(vfs, driver, "/private/listed/mount/m");
-  vfs.fs.statSync("/private/listed/mount/m/d/f");
-  const { fs } = vfs.context({ uid: 1001, gid: 1001 });
-  const c = counterGrowth(
-    () => vfs.counters(),
-    () => fs.statSync("/private/listed/mount/m/d/f"),
-  );
-  assert.deepEqual([c.walks, c.endedRcu, c.dropPermission, c.dropRevalidate, c.dropUncached], [1, 1, 0, 0, 0]);
-  assert.ok(
-    of(
-      vfs.points(() => vfs.fs.statSync("/private/listed/mount/m/d/f")),
-      POINT.DROP,
-    ).length === 0,
-  );
-});
+// Taken out, one at a time: the ACL in rcu mode; RCU_PERMISSION; RCU_CHECK_ACL; isValidRcu(); pickLinkRcu(); the body of a driver's link in memory; RCU_READLINK.
+for (const kept of [false, true]) {
+  const links = kept ? "whose links are kept" : "which is asked for links there";
+  test(`rows 101 to 104: a walk over links, ACLs, private directories, mounts and a driver that answers from memory, ${links}, ends in rcu mode`, async (t) => {
+    const { vfs } = await treeFor(t);
+    const { driver, make, calls } = memoryDriver("all", ["lookup", "permission", "checkAcl", "revalidate", "readlink"]);
+    driver.rcu = ["permission", "checkAcl", "revalidate", ...(kept ? [] : (["readlink"] as const))];
+    if (kept) Object.assign(driver, { cacheLinks: true });
+    make(make(ROOT, "d", S_IFDIR | 0o750, { uid: 7 }), "f", S_IFREG | 0o644);
+    make(ROOT, "to-d", S_IFLNK | 0o777, { target: "d" });
+    vfs.fs.mkdirSync("/private/listed/mount", { recursive: true });
+    freshLink(vfs.fs, "/private/../private/listed", "/l");
+    vfs.fs.chownSync("/private", 1001, 1001);
+    vfs.fs.chmodSync("/private", 0o700);
+    vfs.fs.chmodSync("/private/listed", 0o700);
+    vfs.setfacl("/private/listed", [
+      { tag: ACL_TAG.USER_OBJ, perm: 7 },
+      { tag: ACL_TAG.USER, id: 1001, perm: 1 },
+      { tag: ACL_TAG.GROUP_OBJ, perm: 0 },
+      { tag: ACL_TAG.MASK, perm: 1 },
+      { tag: ACL_TAG.OTHER, perm: 0 },
+    ]);
+    vfs.mount("none", "/private/listed/mount", "tmpfs");
+    mountDriver(vfs, driver, "/private/listed/mount/m");
+    freshLink(vfs.fs, "m/to-d", "/private/listed/mount/to-m");
+    const paths = ["/private/listed/mount/m/d/f", "/l/mount/m/to-d/f", "/l/mount/to-m/../d/f", "/l/mount/to-m/f"];
+    for (const path of paths) vfs.fs.statSync(path);
+    const { fs } = vfs.context({ uid: 1001, gid: 1001 });
+    for (const path of paths) {
+      calls.length = 0;
+      const c = counterGrowth(
+        () => vfs.counters(),
+        () => fs.statSync(path),
+      );
+      assert.deepEqual([c.walks, c.endedRcu, c.echildRestarts, c.estaleRestarts], [1, 1, 0, 0], path);
+      const drops = Object.entries(c).filter(([name, n]) => name.startsWith("drop") && n !== 0);
+      assert.deepEqual(drops, [], path);
+      assert.equal(argumentsOf(calls, "readlink").length, kept || !path.includes("to-") ? 0 : 1, path);
+      assert.deepEqual(
+        of(
+          vfs.points(() => vfs.fs.statSync(path)),
+          POINT.DROP,
+        ),
+        [],
+        path,
+      );
+    }
+  });
+}
 
 // Taken out, one at a time: the checks in hooksOf() and flagsOf().
 test("a driver's properties rcu and generation are checked when it is registered", async (t) => {

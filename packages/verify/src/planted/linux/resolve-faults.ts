@@ -82,6 +82,11 @@ export const RESOLVE: Mutant[] = [
     caughtBy: [tests("linux/openat2", "from a mounted file system")],
   },
   {
+    name: "a walk with RESOLVE_NO_MAGICLINKS follows the magic link of a driver",
+    edits: [{ file: "vfs/walk/step.ts", from: "  if (nd.flags & LOOKUP_NO_MAGICLINKS) return -ELOOP;\n", to: "" }],
+    caughtBy: [tests("fs/magic-links", "row 114")],
+  },
+  {
     name: "openat2 takes a mode where nothing is made",
     edits: [{ file: "vfs/file/open.ts", from: "  if (mode & ~(creates ? 0xfff : 0)) return -EINVAL;\n", to: "" }],
     caughtBy: [tests("linux/openat2", "flags and modes")],
