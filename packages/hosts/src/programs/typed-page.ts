@@ -3,6 +3,14 @@ import { type Context, createVfs, type Dir, type Dirent, type PathLike, type Vfs
 import core from "threadfs/core.wasm";
 import { attachVfs, createVfs as createInline, loadCore } from "threadfs/inline";
 import { type BashStat, ThreadFs } from "threadfs/just-bash";
+import {
+  type BindingWorker,
+  instantiateBinding,
+  type NapiBinding,
+  type NapiRuntime,
+  runBindingThreads,
+  type ThreadRuntime,
+} from "threadfs/napi-rs";
 import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
 import { createPreview2, type Preview2 } from "threadfs/wasi-preview2";
 
@@ -45,4 +53,14 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   preview2.close();
   other.close();
   return text.length + names.length + typed.length + read + (next?.name.length ?? 0);
+}
+
+export async function bind(vfs: Vfs, runtime: NapiRuntime & ThreadRuntime, worker: BindingWorker): Promise<number> {
+  runBindingThreads(runtime, { emnapi: { plugins: [] }, stdout: "ignore" });
+  const createWorker = (): BindingWorker => worker;
+  const wasi: WasiOptions = { preopens: { "/": "/project" } };
+  const binding: NapiBinding = await instantiateBinding({ vfs, wasm: new Uint8Array(8), runtime, createWorker, wasi });
+  const names: string[] = Object.keys(binding.exports);
+  binding.close();
+  return names.length + binding.workerCount;
 }
