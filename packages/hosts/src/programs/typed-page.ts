@@ -2,6 +2,7 @@
 import { type Context, createVfs, type Dir, type Dirent, type PathLike, type Vfs } from "threadfs";
 import core from "threadfs/core.wasm";
 import { attachVfs, createVfs as createInline, loadCore } from "threadfs/inline";
+import { type BashStat, ThreadFs } from "threadfs/just-bash";
 import {
   type BindingWorker,
   instantiateBinding,
@@ -36,6 +37,8 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   for await (const line of file.readLines()) names.push(line);
   const stop: () => void = vfs.watchThreads({ everyMs: undefined });
   stop();
+  const entry: BashStat = await new ThreadFs(agent).stat("/");
+  names.push(String(entry.isFile));
   const options: WasiOptions = {
     args: names,
     preopens: { "/": path },

@@ -307,7 +307,7 @@ export class Descriptor {
     return hashOf(this.#statAt(pathFlags, path));
   }
 
-  /** The component drops it. @internal */
+  /** What a component does that drops it. */
   [DISPOSE](): void {
     const file = this.#file;
     this.#file = undefined;

@@ -64,7 +64,7 @@ export class DirectoryEntryStream {
     }
   }
 
-  /** The component drops it. @internal */
+  /** What a component does that drops it. */
   [DISPOSE](): void {
     const file = this.#file;
     this.#file = undefined;

@@ -76,7 +76,7 @@ export class InputStream {
     file?.drop();
   }
 
-  /** The component drops it. @internal */
+  /** What a component does that drops it. */
   [DISPOSE](): void {
     this.#close();
   }
@@ -182,7 +182,7 @@ export class OutputStream {
     file?.drop();
   }
 
-  /** The component drops it. @internal */
+  /** What a component does that drops it. */
   [DISPOSE](): void {
     this.#close();
   }
