@@ -94,6 +94,6 @@ export const failed = (result: number): { tag: "last-operation-failed"; val: IoE
   val: new IoError(codeOf(result)),
 });
 
-/** jco's name for the method with which a component drops a resource; not every host has the symbol. */
-export const DISPOSE: symbol = /* @__PURE__ */ (() =>
-  (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose"))();
+/** jco's name for the method with which a component drops a resource; not every host has the symbol. A unique one for the types: before 5.9 TypeScript takes no other as a name. */
+export const DISPOSE: unique symbol = /* @__PURE__ */ (() =>
+  (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose"))() as never;
