@@ -30,10 +30,11 @@ const QUESTIONS = [
   "wasi",
   "programs",
   "emscripten",
+  "napi-rs",
 ];
 
 /** Those of wasm programs, in a folder of their own. */
-const WASM = ["wasi", "emscripten"];
+const WASM = ["wasi", "emscripten", "napi-rs"];
 
 const DEFAULT_JSON = fileURLToPath(new URL("../results/latest.json", import.meta.url));
 

@@ -10,6 +10,7 @@ import { bundlerCases } from "./bundlers.js";
 import type { Case } from "./cases.js";
 import { exampleCase } from "./example.js";
 import { installBrowsers, installPackages } from "./install.js";
+import { bindingCases } from "./napi-rs.js";
 import { pageCases } from "./pages.js";
 import { Project } from "./project.js";
 import { runtimeCases } from "./runtimes.js";
@@ -58,6 +59,7 @@ async function main(filters: readonly string[]): Promise<void> {
       exampleCase(project, chromium),
       exampleCase(project, firefox),
       ...bundlerCases(project, chromium),
+      ...bindingCases(project, chromium),
       ...typeCases(project),
     ].filter(({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
     if (cases.length === 0) throw new Error(`no host matches ${filters.join(" ")}`);

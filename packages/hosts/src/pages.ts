@@ -11,6 +11,7 @@ const FILES = {
   "threadfs/inline": "/threadfs/dist/src/inline.js",
   "threadfs/module": "/threadfs/dist/src/module.js",
   "threadfs/emscripten": "/threadfs/dist/src/emscripten.js",
+  "threadfs/just-bash": "/threadfs/dist/src/just-bash.js",
   "threadfs/napi-rs": "/threadfs/dist/src/napi-rs.js",
   "threadfs/wasi": "/threadfs/dist/src/wasi.js",
   "threadfs/wasi-preview2": "/threadfs/dist/src/wasi-preview2.js",

@@ -19,7 +19,7 @@ const HOSTS: readonly Host[] = [
 ];
 
 export function runtimeCases(project: Project): Case[] {
-  return HOSTS.flatMap((host) => {
+  const cases = HOSTS.flatMap((host) => {
     const [name, packageName] = host;
     const version = `${name} ${versionOf(packageName)}`;
     const folder = packageName.replace(/\W+/g, "-");
@@ -37,6 +37,19 @@ export function runtimeCases(project: Project): Case[] {
     };
     return [...entries, example];
   });
+  return [...cases, mountCase(project)];
+}
+
+/** The one Node that has node:vfs. */
+function mountCase(project: Project): Case {
+  const host: Host = ["Node", "node26", "bin/node", "--experimental-vfs", "--disable-warning=ExperimentalWarning"];
+  return {
+    name: `Node ${versionOf("node26")}, a tree as a file system of node:vfs`,
+    run: () => {
+      const [path, args] = programOf(host);
+      return runProgram(path, [...args, "adapters/node-vfs.js"], { cwd: project.programs("node26-mount") });
+    },
+  };
 }
 
 /** A host's program and its arguments. */

@@ -15,6 +15,7 @@ const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..", 
 /** The pages in docs/ that the library's package has. */
 export const PACKED_PAGES: readonly string[] = [
   ...["api", "browser", "containment", "differences", "drivers", "emscripten", "from-memfs"],
+  ...["just-bash", "node-vfs"],
   ...["loading-and-saving", "node-fs", "recipes", "trust", "wasi", "workers"],
 ].map((page) => `docs/${page}.md`);
 

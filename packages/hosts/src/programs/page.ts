@@ -1,5 +1,6 @@
 /** Two threads on one tree in a page. Reports the result to the server of the page. */
 import { attachVfs, createVfs, type Vfs } from "threadfs";
+import { useShell } from "./adapters/just-bash.js";
 import { useEmscripten } from "./emscripten.js";
 import { reportOf } from "./report.js";
 import { attachTwice, changeAfterDeath, checkReply, prepare, saveAndLoad } from "./scenario.js";
@@ -24,6 +25,7 @@ reportOf(async () => {
   await saveAndLoad(vfs, createVfs);
   runProgram(vfs);
   useEmscripten(vfs);
+  await useShell(vfs);
   const first = await started(vfs, "first");
   checkReply(vfs.fs, "first");
   first.terminate();

@@ -2,6 +2,15 @@
 import { type Context, createVfs, type Dir, type Dirent, type PathLike, type Vfs } from "threadfs";
 import core from "threadfs/core.wasm";
 import { attachVfs, createVfs as createInline, loadCore } from "threadfs/inline";
+import { type BashStat, ThreadFs } from "threadfs/just-bash";
+import {
+  type BindingWorker,
+  instantiateBinding,
+  type NapiBinding,
+  type NapiRuntime,
+  runBindingThreads,
+  type ThreadRuntime,
+} from "threadfs/napi-rs";
 import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
 import { createPreview2, type Preview2 } from "threadfs/wasi-preview2";
 
@@ -28,6 +37,8 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   for await (const line of file.readLines()) names.push(line);
   const stop: () => void = vfs.watchThreads({ everyMs: undefined });
   stop();
+  const entry: BashStat = await new ThreadFs(agent).stat("/");
+  names.push(String(entry.isFile));
   const options: WasiOptions = {
     args: names,
     preopens: { "/": path },
@@ -42,4 +53,14 @@ export async function use(path: PathLike, uid: number | undefined): Promise<numb
   preview2.close();
   other.close();
   return text.length + names.length + typed.length + read + (next?.name.length ?? 0);
+}
+
+export async function bind(vfs: Vfs, runtime: NapiRuntime & ThreadRuntime, worker: BindingWorker): Promise<number> {
+  runBindingThreads(runtime, { emnapi: { plugins: [] }, stdout: "ignore" });
+  const createWorker = (): BindingWorker => worker;
+  const wasi: WasiOptions = { preopens: { "/": "/project" } };
+  const binding: NapiBinding = await instantiateBinding({ vfs, wasm: new Uint8Array(8), runtime, createWorker, wasi });
+  const names: string[] = Object.keys(binding.exports);
+  binding.close();
+  return names.length + binding.workerCount;
 }

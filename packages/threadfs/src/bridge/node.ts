@@ -14,7 +14,14 @@ export interface StreamModule {
   readonly addAbortSignal: (...args: never[]) => unknown;
 }
 
+/** `node:vfs`, which Node 26 has when it is started with --experimental-vfs. */
+export interface NodeVfs {
+  readonly VirtualProvider: new () => object;
+}
+
 interface Modules {
+  "node:vfs": NodeVfs;
+  "node:async_hooks": { readonly AsyncLocalStorage: { snapshot?(): <R>(call: () => R) => R } };
   "node:buffer": { isAscii?(bytes: Uint8Array): boolean };
   "node:events": { readonly EventEmitter: { readonly prototype: object } };
   "node:stream": StreamModule;

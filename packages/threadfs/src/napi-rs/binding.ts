@@ -6,8 +6,10 @@ import { exitIsProof, isWorker } from "../bridge/threads.js";
 import { hostLocks } from "../bridge/web-locks.js";
 import { invalidArgType } from "../errors/errors.js";
 import type { WasiOptions } from "../wasi/options.js";
+import { callsOf } from "../wasi/tree.js";
 import type { ProgramMemory } from "../wasi/types.js";
 import { createWasi, type Wasi } from "../wasi/wasi.js";
+import { type MemoryLimits, memoryLimits } from "./limits.js";
 import { type BindingWorker, type FirstMessage, type LoadedBinding, type NapiRuntime, withMemory } from "./types.js";
 
 /** Options of `instantiateBinding`. */
@@ -20,7 +22,7 @@ export interface BindingOptions {
   runtime: NapiRuntime;
   /** Makes a worker whose script calls `runBindingThreads`; called when the binding needs another thread. */
   createWorker: () => BindingWorker;
-  /** Its memory, a shared WebAssembly.Memory. Default: 4,000 pages of 64 KiB at first, at most 65,536, as the loaders of napi-rs make it. */
+  /** Its memory, a shared WebAssembly.Memory. Default: one as `wasm` declares it, of at least 4,000 pages of 64 KiB at first; for a WebAssembly.Module of at most 65,536. */
   memory?: ProgramMemory | undefined;
   /** How many workers make the asynchronous calls of the binding, as `UV_THREADPOOL_SIZE` in Node. Default: 4. */
   asyncWorkPoolSize?: number | undefined;
@@ -74,7 +76,11 @@ export class NapiBinding {
   close(): void {
     // emnapi takes the end of a worker that it has not terminated for a failure.
     this.#loaded.napiModule.PThread?.terminateAllThreads?.();
-    for (const worker of this.#workers) worker.terminate();
+    for (const worker of this.#workers) {
+      worker.terminate();
+      // It would print what a worker has sent before its end.
+      worker.onmessage = null;
+    }
     this.wasi.close();
   }
 }
@@ -119,10 +125,13 @@ function register({ instance }: { instance: { exports: object } }): void {
 export async function instantiateBinding(options: BindingOptions): Promise<NapiBinding> {
   const { vfs, wasm, runtime, createWorker, memory, context, emnapi, ...rest } = toOptions(options);
   const wasi = createWasi(vfs, { preopens: { "/": "/" }, ...rest.wasi });
+  const { attachment } = callsOf(vfs);
   const workers = new Set<BindingWorker>();
   const call = runtime.instantiateNapiModule as (program: unknown, options: object) => Promise<LoadedBinding>;
   try {
-    const loaded = await call(await wasm, {
+    const program = await wasm;
+    const own = memory ?? makeMemory(memoryLimits(program));
+    const loaded = await call(program, {
       ...emnapi,
       context: context ?? runtime.getDefaultContext?.(),
       asyncWorkPoolSize: rest.asyncWorkPoolSize ?? ASYNC_WORKERS,
@@ -131,12 +140,11 @@ export async function instantiateBinding(options: BindingOptions): Promise<NapiB
       onCreateWorker() {
         const worker = createWorker();
         workers.add(worker);
-        if ("attachWorker" in vfs && isWorker(worker) && (exitIsProof() || hostLocks() !== undefined))
-          vfs.attachWorker(worker);
+        if (isWorker(worker) && (exitIsProof() || hostLocks() !== undefined)) attachment.expectEnd(worker);
         worker.postMessage({ threadfs: wasi.handle } satisfies FirstMessage);
         return worker;
       },
-      overwriteImports: withMemory(memory ?? makeMemory()),
+      overwriteImports: withMemory(own),
       beforeInit: register,
     });
     return new NapiBinding(loaded, wasi, workers);
@@ -147,6 +155,8 @@ export async function instantiateBinding(options: BindingOptions): Promise<NapiB
   }
 }
 
-function makeMemory(): ProgramMemory {
-  return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+/** A memory as a program declares it, which has room at first: as the loaders of napi-rs make it. */
+function makeMemory({ initial, maximum }: MemoryLimits = { initial: 0, maximum: MAXIMUM_PAGES }): ProgramMemory {
+  const pages = Math.max(initial, Math.min(INITIAL_PAGES, maximum));
+  return new WebAssembly.Memory({ initial: pages, maximum, shared: true });
 }

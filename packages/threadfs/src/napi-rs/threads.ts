@@ -82,7 +82,7 @@ export function runBindingThreads(runtime: ThreadRuntime, options?: BindingThrea
   (globalThis as { postMessage?: unknown }).postMessage ??= postMessage;
   const handler = new runtime.MessageHandler({ onLoad, postMessage } as never);
   listen((data) => {
-    const { threadfs: handle } = data as Partial<FirstMessage>;
+    const handle = (data as Partial<FirstMessage> | null | undefined)?.threadfs;
     if (handle === undefined) {
       handler.handle({ data } as never);
       return;

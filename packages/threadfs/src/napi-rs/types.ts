@@ -31,6 +31,8 @@ export interface ThreadRuntime {
 export interface BindingWorker {
   postMessage(message: unknown): void;
   terminate(): unknown;
+  /** emnapi's, in Node too. */
+  onmessage?: unknown;
 }
 
 /** Options of `runBindingThreads`. */

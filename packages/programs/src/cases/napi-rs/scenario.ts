@@ -10,7 +10,7 @@ import { type BindingName, startOnTree, stockLoader } from "./bindings.js";
 
 const require = createRequire(import.meta.url);
 
-/** More than the 104 names, and the 10,240 bytes, that an answer of the proxy of napi-rs holds. */
+/** More names, and more bytes, than an answer of the proxy of napi-rs holds: about a hundred, and 10,240. */
 export const MODULES = 160;
 export const LONG = 40_000;
 
@@ -136,6 +136,9 @@ export async function scan(_fs: Fs, dir: string): Promise<unknown> {
   return { found, files: scanner.files.sort() };
 }
 
+/** So long the first files are waited for: whatever the binding does then, it is in the middle. */
+const FIRST_MS = 5000;
+
 /** Bundles the project into a file for each module, and terminates the workers of the binding when the first ones are there. Returns whether it had ended. */
 export async function killMidway(fs: Fs, dir: string, into: string): Promise<boolean> {
   const { rolldown } = await loadRolldown();
@@ -145,7 +148,9 @@ export async function killMidway(fs: Fs, dir: string, into: string): Promise<boo
     ended = true;
   };
   void made.write({ dir: `${dir}/${into}`, preserveModules: true }).then(end, end);
-  while (!fs.existsSync(`${dir}/${into}/many/m0.js`)) await new Promise((resolve) => setImmediate(resolve));
+  const deadline = performance.now() + FIRST_MS;
+  const isThere = (): boolean => fs.existsSync(`${dir}/${into}/many/m0.js`);
+  while (!isThere() && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
   started.get("rolldown")?.close();
   return ended;
 }

@@ -20,7 +20,7 @@ import { spinFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { CTX_TABLE, SLOT_CONTEXT } from "../layout";
 import { retire } from "../recovery/reclaim";
-import { Context, capable, contextIndex, isAlive } from "./cred";
+import { Context, capable, contextPlace, isAlive } from "./cred";
 
 let acquired: Context | null = null;
 
@@ -29,7 +29,7 @@ let acquired: Context | null = null;
  * not exist (any more).
  */
 export function contextRcu(n: f64): Context | null {
-  const p = <usize>atomic.load<u32>(CTX_TABLE + (contextIndex(n) << 2));
+  const p = <usize>atomic.load<u32>(contextPlace(n));
   if (p == 0) return null;
   const c = changetype<Context>(p);
   return c.number == n ? c : null;

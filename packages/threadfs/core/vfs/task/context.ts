@@ -18,7 +18,7 @@ import { put32 } from "../../mem/undo/log";
 import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { closed, File, fdClose, fdCloseOpening, fput, putUnusedFd } from "../file/file";
-import { MAX_CONTEXTS } from "../layout";
+import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
 import { wakeAllBlocked } from "../locks/file-lock";
 import { copiedPwdMnt, copiedRootMnt, copyMntNs, putMntNs } from "../mount/copy-mnt-ns";
 import { contextNamespace } from "../mount/mnt-ns";
@@ -31,7 +31,7 @@ import { acquireContext, contextNumberAt, putContext } from "./context-ref";
 import {
   Context,
   capable,
-  contextIndex,
+  contextPlace,
   FD_BLOCK,
   isAlive,
   NGROUPS_MAX,
@@ -214,7 +214,7 @@ export function contextAbandon(): void {
 
 /** Ends a context. Its credentials stay until its memory is freed: calls that are still in progress check them. */
 export function doContextDestroy(c: Context): i32 {
-  if (contextIndex(c.number) == 0) return -EINVAL;
+  if (contextPlace(c.number) == CTX_TABLE) return -EINVAL;
   if (!removeContext(c)) return -EBADF;
   happened(0);
   closeRemoved(c);

@@ -144,9 +144,17 @@ const CONTEXTS_MAX: u64 = ((<u64>1) << 53) / MAX_CONTEXTS - 1;
 /** Second return value of newContext() when it returns null: -errno. */
 export let newContextErr: i32 = 0;
 
-/** The place of a number in the context table. */
-export function contextIndex(n: f64): u32 {
-  return <u32>(<i64>n) & (MAX_CONTEXTS - 1);
+/** The number that was looked up last, and its place: most calls of a thread are of one context. */
+let lastNumber: f64 = 0;
+let lastPlace: usize = CTX_TABLE;
+
+/** The place of a number in the context table. To make an integer of a number takes as long as the rest of a look-up. */
+export function contextPlace(n: f64): usize {
+  if (n != lastNumber) {
+    lastNumber = n;
+    lastPlace = CTX_TABLE + ((<usize>(<u32>(<i64>n) & (MAX_CONTEXTS - 1))) << 2);
+  }
+  return lastPlace;
 }
 
 /**
@@ -182,8 +190,7 @@ export function newContext(maker: u32): Context | null {
 
 /** Whether a context has not been closed. */
 export function isAlive(c: Context): bool {
-  const at = CTX_TABLE + (contextIndex(c.number) << 2);
-  return atomic.load<u32>(at) == <u32>c.at;
+  return atomic.load<u32>(contextPlace(c.number)) == <u32>c.at;
 }
 
 /**
@@ -193,9 +200,8 @@ export function isAlive(c: Context): bool {
 export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = isAlive(c);
-  const at = CTX_TABLE + (contextIndex(c.number) << 2);
   // Pairs with the loads in contextRcu() and isAlive().
-  if (was) atomic.store<u32>(at, 0);
+  if (was) atomic.store<u32>(contextPlace(c.number), 0);
   unlock(G_CTX_LOCK);
   return was;
 }

@@ -2,7 +2,7 @@
  * The walk: from a path to a dentry.
  *
  *   filenameLookup()          a whole lookup: as rcu-walk; on -ECHILD again as ref-walk, on -ESTALE again with LOOKUP_REVAL
- *     lookupAttempt()         one attempt
+ *     rcuAttempt()            the first attempt; lookupAttempt(): any other
  *       pathInit()            the starting point                                                   path-init.ts
  *       walkFast()            in rcu mode, the hot path:
  *         rcuWalk()             plain directories                                                  rcu-walk.ts
@@ -308,25 +308,30 @@ function mayAccess(nd: Nameidata, mask: u32): i32 {
 
 /**
  * One attempt, in the mode that `flags` say. For FOR_PATH the references end up in nd.mnt and nd.dentry. -EINVAL: the
- * path contains a NUL. The hot path stops at a NUL, so only the part not walked yet is checked, and before any hook is
- * called.
+ * path contains a NUL, which is found before any hook is called.
  */
 function lookupAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   let err = pathInit(nd, flags);
-  const hot = err == 0 && flags & LOOKUP_RCU && !hasSecurity;
-  let rest = <usize>nd.name;
-  if (hot) {
-    err = walkFast(nd, rest, false);
-    rest = rcuWalkRest;
-  }
-  if (hasNul(rest, nd.name + nd.nameLen - <u32>rest)) {
-    err = -EINVAL;
-  } else if (hot) {
-    if (purpose != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, purpose, arg);
-    err = err > 0 ? mustBeDirectory(nd) : err < 0 ? err : pathLookupat(nd, rest);
-  } else if (err == 0) {
-    err = pathLookupat(nd, rest);
-  }
+  if (hasNul(nd.name, nd.nameLen)) err = -EINVAL;
+  else if (err == 0) err = pathLookupat(nd, <usize>nd.name);
+  return endAttempt(nd, err, purpose, arg);
+}
+
+/**
+ * The first attempt of nearly every lookup: lookupAttempt() in rcu mode, for a thread without a security hook, by walkFast() from the start
+ * of the path. It stops at a NUL, so only the part that is not walked yet is checked for one. A function of its own, with one caller,
+ * because the compiler then makes one of both.
+ */
+function rcuAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
+  let err = pathInit(nd, flags | LOOKUP_RCU);
+  const path = <usize>nd.name;
+  const len = nd.nameLen;
+  if (err != 0) return endAttempt(nd, hasNul(path, len) ? -EINVAL : err, purpose, arg);
+  err = len >= prefixCacheMinPath ? prefixCacheWalk(nd, path, len, false) : rcuWalk(nd, path, false);
+  const rest = rcuWalkRest;
+  if (hasNul(rest, <u32>(path - rest) + len)) err = -EINVAL;
+  else if (purpose != FOR_PATH && (err > 0 || err == -ENOENT)) return finishRcu(nd, err, purpose, arg);
+  else if (err >= 0) err = err > 0 ? mustBeDirectory(nd) : pathLookupat(nd, rest);
   return endAttempt(nd, err, purpose, arg);
 }
 
@@ -381,7 +386,10 @@ export function endAttempt(nd: Nameidata, walked: i32, purpose: u32, arg: u32): 
  */
 export function filenameLookup(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
   count(COUNTER.walks);
-  let err = forceRef ? -ECHILD : lookupAttempt(nd, flags | LOOKUP_RCU, purpose, arg);
+  let err: i32 = -ECHILD;
+  if (!forceRef) {
+    err = hasSecurity ? lookupAttempt(nd, flags | LOOKUP_RCU, purpose, arg) : rcuAttempt(nd, flags, purpose, arg);
+  }
   // A walk in ref mode may wait: the caller makes the call again, without RESOLVE_CACHED.
   if (err == -ECHILD && nd.how & LOOKUP_CACHED) err = -EAGAIN;
   if (err == -ECHILD) {

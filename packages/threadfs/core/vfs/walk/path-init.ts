@@ -59,7 +59,9 @@ export function setNameidata(nd: Nameidata, ctx: f64, dirfd: i32, name: usize, l
  * directory or the descriptor. In ref mode acquires the context instead. -EBADF: it does not exist (any more).
  */
 export function pathInit(nd: Nameidata, flags: u32): i32 {
-  nd.flags = flags;
+  // LOOKUP_* bits of the walk, of the call and of the context.
+  let all = flags;
+  nd.flags = all;
   nd.state = ND_JUMPED;
   nd.lastType = LAST_ROOT;
   nd.depth = 0;
@@ -79,21 +81,23 @@ export function pathInit(nd: Nameidata, flags: u32): i32 {
     const c = contextRcu(nd.ctxNumber);
     if (c == null) return -EBADF;
     nd.ctx_ = <u32>c.at;
-    nd.flags |= nd.how | c.resolve;
+    all |= nd.how | c.resolve;
+    nd.flags = all;
     nd.mSeq = readSeqBegin(G_MOUNT_SEQ);
-    fromRoot = absolute && !(nd.flags & LOOKUP_IN_ROOT);
-    if (nd.flags & LOOKUP_IS_FENCED && !beginFenced(nd, absolute)) return -EXDEV;
+    fromRoot = absolute && !(all & LOOKUP_IN_ROOT);
+    if (all & LOOKUP_IS_FENCED && !beginFenced(nd, absolute)) return -EXDEV;
     err = fromRoot || nd.dirfd == AT_FDCWD ? pathInitRcu(nd, fromRoot) : pathInitFd(nd);
   } else {
     const c = acquireContext(nd.ctxNumber);
     if (c == null) return -EBADF;
     nd.ctx_ = <u32>c.at;
-    nd.flags |= nd.how | c.resolve;
-    fromRoot = absolute && !(nd.flags & LOOKUP_IN_ROOT);
-    if (nd.flags & LOOKUP_IS_FENCED && !beginFenced(nd, absolute)) return -EXDEV;
+    all |= nd.how | c.resolve;
+    nd.flags = all;
+    fromRoot = absolute && !(all & LOOKUP_IN_ROOT);
+    if (all & LOOKUP_IS_FENCED && !beginFenced(nd, absolute)) return -EXDEV;
     err = fromRoot ? jumpRoot(nd) : nd.dirfd == AT_FDCWD ? pathInitPwd(nd) : pathInitFd(nd);
   }
-  if (err == 0 && nd.flags & LOOKUP_IS_FENCED) err = startFenced(nd, fromRoot);
+  if (all & LOOKUP_IS_FENCED && err == 0) err = startFenced(nd, fromRoot);
   if (POINTS && err == 0) {
     tracepoint(POINT.WALK_START, (flags & LOOKUP_RCU ? 1 : 0) | (flags & LOOKUP_REVAL ? 2 : 0), nd.dentry_);
     if (flags & LOOKUP_RCU) tracepoint(POINT.MOUNT_SEQ, nd.mSeq, G_MOUNT_SEQ);

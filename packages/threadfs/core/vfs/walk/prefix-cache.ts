@@ -128,13 +128,17 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
   if ((nd.dentry.flags & PLAIN_MASK) != PLAIN) {
     if (!isStart(nd)) return rcuWalk(nd, path, parents);
   }
-  setSplits(path + len);
-  const r = walkOnce(nd, path, len, parents);
-  const split = rcuWalkSplit;
-  setSplits(0);
-  if (!split) return r;
-  // Behind a directory that is in no entry. The walk has asked for the permission to search it; so it may start again there, once.
-  return walkOnce(nd, rcuWalkRest, len - <u32>(rcuWalkRest - path), parents);
+  const end = path + len;
+  let from = path;
+  setSplits(end);
+  while (true) {
+    const r = walkOnce(nd, from, <u32>(end - from), parents);
+    const split = rcuWalkSplit;
+    setSplits(0);
+    if (!split) return r;
+    // Behind a directory that is in no entry. The walk has asked for the permission to search it; so it may start again there, once.
+    from = rcuWalkRest;
+  }
 }
 
 /** rcuWalk() from the cached directory of this path, if there is one; else from the walk's position, and the directory is cached. */

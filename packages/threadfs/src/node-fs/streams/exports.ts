@@ -76,5 +76,9 @@ export function withStreams<S extends object>(surface: S, calls: SystemCalls): S
   function createWriteStream(path: unknown, options: unknown): object {
     return new (classes().WriteStream)(path, options);
   }
-  return Object.assign(surface, { createReadStream, createWriteStream }) as S & StreamExports;
+  // By name: V8 makes a dictionary, which is slower to read, of an object to which so many properties are added by Object.assign().
+  const all = surface as S & { -readonly [name in keyof StreamExports]: StreamExports[name] };
+  all.createReadStream = createReadStream as StreamExports["createReadStream"];
+  all.createWriteStream = createWriteStream as StreamExports["createWriteStream"];
+  return all;
 }

@@ -93,9 +93,30 @@ test("a worker attaches before its thread loads, and has the descriptors of the 
   const binding = await start(vfs, use, { createWorker: () => worker, wasi: { preopens: { ".": "/box" } } });
   assert.equal(binding.workerCount, 1);
   const ended = once(worker, "exit");
+  Object.assign(worker, { onmessage: () => assert.fail("a message of a worker that is terminated") });
   binding.close();
   binding.close();
+  assert.equal((worker as { onmessage?: unknown }).onmessage, null);
   await ended;
+});
+
+test("a binding of a context is its user, in its workers too", async (t) => {
+  const vfs = await tree(t);
+  const context = vfs.context({ uid: 1000, gid: 1000 });
+  t.after(() => context.close());
+  const denied = -2;
+  const use = async (given: Given): Promise<void> => {
+    assert.ok(open(given.wasi, newMemory(), "file") > 3);
+    vfs.fs.chmodSync("/box/file", 0o600);
+    assert.equal(open(given.wasi, newMemory(), "file"), denied);
+    const worker = given.onCreateWorker();
+    // What is no message of the binding is not its business.
+    worker.postMessage(null);
+    worker.postMessage({ load: { wasmModule: "module", wasmMemory: newMemory() } });
+    const [{ fd }] = (await once(worker, "message")) as [{ fd: number }];
+    assert.equal(fd, denied);
+  };
+  (await start(vfs, use, { vfs: context, wasi: { preopens: { ".": "/box" } } })).close();
 });
 
 test("what emnapi throws ends the workers and closes the descriptors", async (t) => {

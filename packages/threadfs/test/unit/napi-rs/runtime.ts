@@ -51,7 +51,7 @@ export class FakeHandler {
     this.#options = options;
   }
 
-  handle({ data }: { data: { load?: object } }): void {
-    if (data.load !== undefined) void this.#options.onLoad(data.load).catch(() => {});
+  handle({ data }: { data: { load?: object } | null }): void {
+    if (data?.load !== undefined) void this.#options.onLoad(data.load).catch(() => {});
   }
 }

@@ -1,5 +1,7 @@
 /** The object `fs` itself: it has every name that node:fs has, so that no library fills one in from node:fs. */
-import { describe } from "node:test";
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, test } from "node:test";
 import type { FsCalls } from "../../support/fs-calls.js";
 import { suite } from "./both.js";
 
@@ -92,5 +94,17 @@ describe("the exports of a tree", () => {
       process.emitWarning = emitWarning;
     }
     return warnings;
+  });
+
+  // Taken out: the two assignments in withStreams() (Object.assign() in their place): each `fs.existsSync` then takes 5 ns more of 120.
+  test("are an object with fast properties in V8", () => {
+    const index = new URL("../../../dist/src/index.js", import.meta.url);
+    const program = `const { createVfs } = await import("${index}");
+      const vfs = await createVfs({ maxBytes: 4 << 20 });
+      console.log(%HasFastProperties(vfs.fs));
+      vfs.close();`;
+    const args = ["--allow-natives-syntax", "--input-type=module", "-e", program];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    assert.deepEqual([status, stdout], [0, "true\n"]);
   });
 });

@@ -3,9 +3,11 @@ import { death, races, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const WASI = "packages/threadfs/src/wasi";
+const BINDING = "packages/threadfs/src/napi-rs/binding.ts";
 const STATUS = "vfs/file/status.ts";
 const status = (pattern: string): Step => tests("unit/fs/status", pattern);
 const wasi = (file: string, pattern: string): Step => tests(`unit/wasi/${file}`, pattern);
+const binding = (pattern: string): Step => tests("unit/napi-rs", pattern);
 
 export const PROGRAMS: Mutant[] = [
   {
@@ -91,5 +93,20 @@ export const PROGRAMS: Mutant[] = [
     name: "a program whose table another thread has gives its numbers out without exchanges",
     edits: [{ file: `${WASI}/descriptors.ts`, from: "    this.#alone = false;\n", to: "" }],
     caughtBy: [wasi("threads", "without exchanges")],
+  },
+  {
+    name: "a thread of a binding has descriptors of its own",
+    edits: [{ file: `${WASI}/wasi.ts`, from: "new Descriptors(handle.descriptors)", to: "new Descriptors()" }],
+    caughtBy: [binding("descriptors of the others")],
+  },
+  {
+    name: "the end of a binding leaves its descriptors open",
+    edits: [{ file: BINDING, from: "    }\n    this.wasi.close();\n", to: "    }\n" }],
+    caughtBy: [binding("emnapi gets a WASI")],
+  },
+  {
+    name: "a binding that fails to start leaves its descriptors open",
+    edits: [{ file: BINDING, from: "    wasi.close();\n    throw error;\n", to: "    throw error;\n" }],
+    caughtBy: [binding("what emnapi throws")],
   },
 ];
