@@ -260,8 +260,8 @@ export class Thread {
     return this.#one(OP.chmod, path, mode, 0, (n) => this.core.sysChmod(this.ctx, AT_FDCWD, n, mode, 0));
   }
 
-  chown(path: Path, uid: number, gid: number): number {
-    return this.#one(OP.chown, path, uid, gid, (n) => this.core.sysChown(this.ctx, AT_FDCWD, n, uid, gid, 0));
+  chown(path: Path, uid: number, gid: number, ctx = this.ctx): number {
+    return this.#one(OP.chown, path, uid, gid, (n) => this.core.sysChown(ctx, AT_FDCWD, n, uid, gid, 0));
   }
 
   truncate(path: Path, size: number): number {
@@ -275,9 +275,9 @@ export class Thread {
   }
 
   /** Mounts a fresh in-memory file system, or a driver's (its number). */
-  mount(path: Path, type = 0): number {
+  mount(path: Path, type = 0, ctx = this.ctx): number {
     this.counts.add(COUNT.mounts);
-    return this.#one(OP.mount, path, type, 0, (n) => this.core.sysMountNew(this.ctx, n, type, 0, 0, 0, 0));
+    return this.#one(OP.mount, path, type, ctx, (n) => this.core.sysMountNew(ctx, n, type, 0, 0, 0, 0));
   }
 
   bind(from: Path, to: Path): number {
@@ -289,10 +289,8 @@ export class Thread {
     return this.#two(OP.move, from, to, 0, (n, m) => this.core.sysMount(this.ctx, n, m, MS_MOVE));
   }
 
-  umount(path: Path, detach: boolean): number {
-    return this.#one(OP.umount, path, detach ? 1 : 0, 0, (n) =>
-      this.core.sysUmount(this.ctx, n, detach ? MNT_DETACH : 0),
-    );
+  umount(path: Path, detach: boolean, ctx = this.ctx): number {
+    return this.#one(OP.umount, path, detach ? 1 : 0, ctx, (n) => this.core.sysUmount(ctx, n, detach ? MNT_DETACH : 0));
   }
 
   chdir(path: Path, ctx: number, dirfd = AT_FDCWD): number {
@@ -310,9 +308,10 @@ export class Thread {
     return n < 0 ? n : this.text(n);
   }
 
-  contextCreate(uid: number): number {
-    this.ring.begin(OP.contextCreate, uid, 0);
-    const ctx = this.core.contextCreate(this.ctx, uid, uid, 0o022, 0, -1, 0, 0);
+  /** @param unshare CLONE_NEWNS: with mounts of its own */
+  contextCreate(uid: number, unshare = 0): number {
+    this.ring.begin(OP.contextCreate, uid, unshare);
+    const ctx = this.core.contextCreate(this.ctx, uid, uid, 0o022, 0, -1, 0, unshare);
     // Other threads use it when this one has ended.
     if (ctx >= 0) this.core.contextKeep(ctx);
     return this.ring.end(ctx);

@@ -6,6 +6,7 @@ import { Churned, Strayed } from "./fast.js";
 import { Bound, Mounted, Ruled, Shared } from "./mount.js";
 import { Moved, Permuted, Swung } from "./move.js";
 import { Coming, Exchanged, Fixed, Replaced } from "./name.js";
+import { Separate } from "./separate.js";
 import { Aliased, Remade } from "./twins.js";
 import type { TakeWords, Workload } from "./workload.js";
 
@@ -32,6 +33,7 @@ export function makeWorkloads(thread: Thread) {
     mounted: new Mounted(),
     bound: new Bound(),
     shared: new Shared(thread, take),
+    separate: new Separate(thread, take),
     ruled: new Ruled(),
     aliased: new Aliased(thread, take),
     remade: new Remade(thread, take),
