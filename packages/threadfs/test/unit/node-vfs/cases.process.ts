@@ -88,6 +88,9 @@ function* contents(fs: NodeFs, root: string): Calls {
   yield async () => kinds(await promises.stat(at("a/f")));
   yield () => fs.statSync(at("a/f"), { bigint: true }).size.toString();
   yield () => later((done) => fs.stat(at("none"), done as never));
+  yield () => fs.statSync(at("none"), { throwIfNoEntry: false });
+  yield () => fs.lstatSync(at("none"), { throwIfNoEntry: false });
+  yield () => promises.lstat(at("none"));
 }
 
 /** Links and listings. */
