@@ -42,7 +42,7 @@ const SETTINGS: readonly Setting[] = [
   },
   {
     name: "Node, moduleResolution node16",
-    programs: ["typed-node.ts", "typed-errors.ts"],
+    programs: ["typed-node.ts", "adapters/typed-node-vfs.ts", "typed-errors.ts"],
     options: { ...STRICT, module: "Node16", moduleResolution: "node16", lib: ["ES2022"] },
     node: true,
     since: 5.6,

@@ -2,7 +2,6 @@
 import * as nodeFs from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { create } from "node:vfs";
 import { Worker } from "node:worker_threads";
 import {
   attachVfs,
@@ -18,7 +17,6 @@ import {
   type Vfs,
   type VfsHandle,
 } from "threadfs";
-import { ThreadProvider } from "threadfs/node-vfs";
 
 const entries: readonly DriverEntry[] = [{ name: "file", ino: 2, mode: 0o100644 }];
 const root: DriverAttributes = { ino: 1, mode: 0o040755 };
@@ -77,8 +75,6 @@ export async function use(handle: VfsHandle, uid: number | undefined): Promise<s
   const { bytesRead, buffer } = await promisify(agent.fs.read)(fd, new Uint8Array(4), 0, 4, null);
   const { bytesWritten } = await promisify(agent.fs.writev)(fd, [buffer]);
   if (found) log.write(String(bytesRead + bytesWritten));
-  const mountable: string = create(new ThreadProvider(agent)).readFileSync("file", "utf8");
-  log.write(mountable);
   const file = await agent.fs.promises.open("file");
   file
     .on("close", () => log.end())

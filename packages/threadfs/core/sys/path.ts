@@ -181,7 +181,7 @@ export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): 
   return syscallExit(nd ? doOpen(nd, flags, mode & 0xfff) : syscallEnterErr);
 }
 
-/** openat2(2): `flags`, `mode` and `resolve` (RESOLVE_*) as in struct open_how. */
+/** openat2(2): `flags`, `mode` and `resolve` (RESOLVE_*) as in struct open_how. Leaves the mode of what it has opened in SCRATCH.STAT. */
 export function sysOpenat2(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32, resolve: u32): i32 {
   const err = checkOpenHow(flags, mode, resolve);
   if (err != 0) return syscallExit(err);

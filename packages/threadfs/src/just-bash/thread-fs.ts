@@ -145,7 +145,10 @@ export class ThreadFs {
     const { promises } = this.#fs;
     try {
       await this.#call("rm", path, async (absolute) => {
-        if (options?.recursive === true) return promises.rm(absolute, { recursive: true });
+        if (options?.recursive === true) {
+          // Another thread may remove entries meanwhile.
+          return promises.rm(absolute, { recursive: true, force: options.force === true });
+        }
         const stats = await promises.lstat(absolute);
         return stats.isDirectory() ? promises.rmdir(absolute) : promises.unlink(absolute);
       });

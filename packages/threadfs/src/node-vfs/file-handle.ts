@@ -1,7 +1,8 @@
 /** An open file of a tree, as `node:vfs` keeps it: the descriptor is the tree's, which has the position. */
 import * as ERRNO from "../../abi/errno.js";
-import { systemCallError } from "../errors/errors.js";
+import { codedError, systemCallError } from "../errors/errors.js";
 import { allocate, decodeText, type NameEncoding } from "../node-fs/bytes.js";
+import { ASYNC_DISPOSE, DISPOSE } from "../node-fs/surface/dispose.js";
 import type { AnyStats, BytesRead, BytesWritten, Contents, Options, ProviderHandle, ProviderTree } from "./types.js";
 
 /** Bytes that are read at a time of a file whose size is not known. */
@@ -19,6 +20,10 @@ function promised<T>(begin: (callback: Callback<T>) => void): Promise<T> {
 function isIterable(data: unknown): data is AsyncIterable<string | Uint8Array> {
   if (typeof data !== "object" || data === null || ArrayBuffer.isView(data)) return false;
   return Symbol.asyncIterator in data || Symbol.iterator in data;
+}
+
+function notImplemented(method: string): Error {
+  return codedError(Error, "ERR_METHOD_NOT_IMPLEMENTED", `A file of node:vfs has no ${method}(): use that of node:fs`);
 }
 
 /** The parts of a file that have been read, in the form that was asked for. */
@@ -49,6 +54,9 @@ export class ThreadFileHandle implements ProviderHandle {
     this.path = path;
     this.flags = flags;
     this.mode = mode;
+    // Not members of the class: TypeScript before 5.2 has no such symbols.
+    Object.defineProperty(this, DISPOSE, { value: () => this.closeSync() });
+    Object.defineProperty(this, ASYNC_DISPOSE, { value: () => this.close() });
   }
 
   get closed(): boolean {
@@ -204,6 +212,20 @@ export class ThreadFileHandle implements ProviderHandle {
 
   async sync(): Promise<void> {
     this.#tree.fs.fsyncSync(this.#open("fsync"));
+  }
+
+  // Node's own FileHandle makes these of the others.
+  readableWebStream(): never {
+    throw notImplemented("readableWebStream");
+  }
+  readLines(): never {
+    throw notImplemented("readLines");
+  }
+  createReadStream(): never {
+    throw notImplemented("createReadStream");
+  }
+  createWriteStream(): never {
+    throw notImplemented("createWriteStream");
   }
 
   /** A second close does nothing. */

@@ -12,6 +12,11 @@ type Flags = string | number;
 /** The path in the tree: that of a file system which is not mounted may be relative, and begins at the root. */
 const toTree = (path: string): string => (path.startsWith("/") ? path : `/${path}`);
 
+/** Whether attributes are bigints. `throwIfNoEntry` is Node's to answer: it takes what a provider returns as undefined for a path of the disk. */
+const statOptions = (options: Options) => ({
+  bigint: (options as { bigint?: unknown } | null | undefined)?.bigint === true,
+});
+
 /**
  * Entries as `node:vfs` takes them from a provider: below the directory that is listed, names are paths that start there, of which it makes
  * names and parents.
@@ -79,17 +84,17 @@ export class ThreadProvider extends HostProvider {
     return new ThreadFileHandle(this.#tree, fd, path, flags, typeof mode === "number" ? mode : 0o666);
   }
 
-  statSync(path: string, options?: Options): AnyStats | undefined {
-    return this.#fs.statSync(toTree(path), options as object);
+  statSync(path: string, options?: Options): AnyStats {
+    return this.#fs.statSync(toTree(path), statOptions(options));
   }
   stat(path: string, options?: Options): Promise<AnyStats> {
-    return this.#fs.promises.stat(toTree(path), options as object);
+    return this.#fs.promises.stat(toTree(path), statOptions(options));
   }
-  lstatSync(path: string, options?: Options): AnyStats | undefined {
-    return this.#fs.lstatSync(toTree(path), options as object);
+  lstatSync(path: string, options?: Options): AnyStats {
+    return this.#fs.lstatSync(toTree(path), statOptions(options));
   }
   lstat(path: string, options?: Options): Promise<AnyStats> {
-    return this.#fs.promises.lstat(toTree(path), options as object);
+    return this.#fs.promises.lstat(toTree(path), statOptions(options));
   }
 
   readdirSync(path: string, options?: Options): unknown[] {

@@ -18,6 +18,8 @@ import { ERRNO } from "./preview1.js";
 
 /** As many as a context has. */
 export const FD_MAX = 16_384;
+/** The hint is moved when it is so far behind. */
+const HINT_LAG = 16;
 /** Starts of threads that no worker has taken yet. */
 export const JOBS = 64;
 
@@ -52,6 +54,8 @@ export class Descriptors {
   fd = -1;
   /** 0 to 2 for a stream of the host, else -1. */
   stream = -1;
+  /** No other thread has the table: then numbers are given out and taken back without exchanges, which cost more than all the rest. */
+  #alone: boolean;
 
   /** @param memory undefined: a new table */
   constructor(memory?: ArrayBufferLike) {
@@ -61,6 +65,13 @@ export class Descriptors {
     if (buffer.byteLength !== bytes)
       throw codedError(TypeError, "ERR_THREADFS_HANDLE", "Not a handle of a WASI program");
     this.words = new Int32Array(buffer);
+    this.#alone = memory === undefined;
+  }
+
+  /** The table for another thread. */
+  share(): ArrayBufferLike {
+    this.#alone = false;
+    return this.words.buffer;
   }
 
   /** Finds the descriptor of a number. Returns 0, EBADF, or ENOTCAPABLE: it has not all of these rights. */
@@ -94,8 +105,11 @@ export class Descriptors {
     const { words } = this;
     const from = Atomics.load(words, WORD.HINT);
     for (let number = from; number < FD_MAX; number++) {
-      if (Atomics.compareExchange(words, FIRST_ENTRY + number * ENTRY, FREE, RESERVED) !== FREE) continue;
-      const moved = Atomics.compareExchange(words, WORD.HINT, from, number + 1) === from;
+      const at = FIRST_ENTRY + number * ENTRY;
+      if (words[at] !== FREE || this.#exchange(at, FREE, RESERVED) !== FREE) continue;
+      // A hint that is moved costs more than to look at a few numbers.
+      if (number - from < HINT_LAG) return number;
+      const moved = this.#exchange(WORD.HINT, from, number + 1) === from;
       // A number may have become free behind this thread before the hint passed it.
       for (let n = from; moved && n < number; n++) {
         if (Atomics.load(words, FIRST_ENTRY + n * ENTRY) === FREE) this.#lower(n);
@@ -107,8 +121,23 @@ export class Descriptors {
 
   /** Gives a number back that was reserved. */
   release(number: number): void {
-    Atomics.store(this.words, FIRST_ENTRY + number * ENTRY, FREE);
+    this.#store(FIRST_ENTRY + number * ENTRY, FREE);
     this.#lower(number);
+  }
+
+  /** Atomics.compareExchange(), if another thread may see it. */
+  #exchange(at: number, expected: number, value: number): number {
+    const { words } = this;
+    if (!this.#alone) return Atomics.compareExchange(words, at, expected, value);
+    const old = words[at] as number;
+    if (old === expected) words[at] = value;
+    return old;
+  }
+
+  /** Atomics.store(), if another thread may see it. */
+  #store(at: number, value: number): void {
+    if (this.#alone) this.words[at] = value;
+    else Atomics.store(this.words, at, value);
   }
 
   /** Says what a reserved number means. */
@@ -133,7 +162,7 @@ export class Descriptors {
     words[at + INHERITING] = inheriting;
     words[at + INFO] = info;
     // Pairs with the load in find(): a thread that sees this sees these too.
-    Atomics.store(words, at, what);
+    this.#store(at, what);
   }
 
   /** Reduces the rights of a number. ENOTCAPABLE: that would add some. */
@@ -154,7 +183,7 @@ export class Descriptors {
     const { words } = this;
     const at = FIRST_ENTRY + number * ENTRY;
     const what = Atomics.load(words, at);
-    if (what <= RESERVED || Atomics.compareExchange(words, at, what, RESERVED) !== what) return -2;
+    if (what <= RESERVED || this.#exchange(at, what, RESERVED) !== what) return -2;
     const lent = (words[at + INFO] as number) & LENT;
     words[at + RIGHTS] = 0;
     words[at + INHERITING] = 0;

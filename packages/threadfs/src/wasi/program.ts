@@ -10,8 +10,8 @@ import { waiting } from "./waiting.js";
 
 /** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
 const WINDOW_READ_SIZE = 4096;
-/** Shorter copies are made byte by byte: a view costs more. */
-const SHORT = 64;
+/** Shorter copies are made word by word: a view costs more. */
+const SHORT = 128;
 
 /** Ends the program: thrown through its frames. */
 export class ProgramExit {
@@ -114,13 +114,10 @@ export class Program {
 
   /** Copies bytes of the scratch area to the program. */
   #copyOut(from: number, length: number, to: number): void {
-    const { bytes } = this.memory;
-    if (length > SHORT) {
-      this.#shared.copyOut(this.#io + from, length, bytes, to);
-      return;
-    }
-    const { io } = this.calls.attachment;
-    for (let i = 0; i < length; i++) bytes[to + i] = io[from + i] as number;
+    const { memory } = this;
+    const { io, window } = this.calls.attachment;
+    if (length > SHORT) this.#shared.copyOut(this.#io + from, length, memory.bytes, to);
+    else memory.copyShortOut(io, window.words, from, to, length);
   }
 
   #readShort(fd: number, position: number, length: number): number {
@@ -146,13 +143,13 @@ export class Program {
   /** Copies the buffers of the last vector to the scratch area. */
   #gather(): void {
     const { memory } = this;
-    const { io } = this.calls.attachment;
+    const { io, window } = this.calls.attachment;
     let to = 0;
     for (let i = 0; i < memory.count; i++) {
       const length = memory.lengths[i] as number;
       const start = memory.starts[i] as number;
       if (length > SHORT) this.#shared.copyIn(this.#io + to, length, memory.bytes, start);
-      else for (let n = 0; n < length; n++) io[to + n] = memory.bytes[start + n] as number;
+      else memory.copyShort(io, window.words, to, start, length);
       to += length;
     }
   }

@@ -91,7 +91,7 @@ export class Wasi {
   /** Post this to workers that run threads of the program, with its module and its memory, and pass it to {@link runWasiThreads}. */
   get handle(): WasiHandle {
     const { descriptors, args, env, preopens } = this.#program;
-    return { tree: this.#tree.handle, descriptors: descriptors.words.buffer, args, env, preopens };
+    return { tree: this.#tree.handle, descriptors: descriptors.share(), args, env, preopens };
   }
 
   /** Prepares the exports of an instance: its memory. @throws Error ERR_WASI_ALREADY_STARTED; TypeError ERR_INVALID_ARG_TYPE */

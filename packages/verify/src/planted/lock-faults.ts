@@ -296,8 +296,8 @@ export const LOCKS: Mutant[] = [
     edits: [
       {
         file: "mem/smr/smr.ts",
-        from: "put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));",
-        to: "put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH) - 2);",
+        from: "set32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));",
+        to: "set32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH) - 2);",
       },
     ],
     caughtBy: [tests("mem/smr", "row 24"), torture()],

@@ -9,7 +9,10 @@ const EXAMPLES = join(REPOSITORY, "examples");
 
 /** What each prints; of the test runners these lines, among others. */
 const PRINTED: Record<string, string[]> = {
-  git: ["add three", "add two", "add one", ".git one.txt three.txt two.txt"],
+  git: [
+    "alice adds one, alice adds three, alice adds two, bob adds one, bob adds three, bob adds two",
+    "6 commits, 6 of 6 files are as committed",
+  ],
   glob: Array<string>(4).fill("lib/b.ts src/a.ts"),
   sandbox: [
     "checked, then used: the key",

@@ -100,10 +100,10 @@ function linkOf(p: usize): usize {
 export function callRcu(p: usize): bool {
   const l = linkOf(p);
   lock(slot + SLOT_LISTS_LOCK);
-  put32(l, 0);
-  put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));
+  set32(l, 0);
+  set32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH));
   const tail = load<u32>(slot + SLOT_RCU_TAIL);
-  if (tail != 0) put32(linkOf(tail), <u32>p);
+  if (tail != 0) set32(linkOf(tail), <u32>p);
   else put32(slot + SLOT_RCU_HEAD, <u32>p);
   set32(slot + SLOT_RCU_TAIL, <u32>p);
   put32(slot + SLOT_RCU_COUNT, load<u32>(slot + SLOT_RCU_COUNT) + 1);

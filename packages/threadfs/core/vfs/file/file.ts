@@ -142,10 +142,11 @@ export function getEmptyFilp(): File {
   percpuCounterAdd(G_NR_FILES, SLOT_NR_FILES, 1);
   f.flags = 0;
   f.mode = 0;
-  f.owner = fileOwner;
-  atomic.store<u32>(f.at + offsetof<File>("mnt_"), 0);
-  atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0);
-  atomic.store<u32>(f.at + offsetof<File>("inode_"), 0);
+  // Nobody else reads these before the count is 1.
+  f.owner_ = fileOwner;
+  f.mnt_ = 0;
+  f.dentry_ = 0;
+  f.inode_ = 0;
   f.pos = 0;
   f.hint = 0;
   f.lastCookie = 0;
@@ -157,9 +158,10 @@ export function getEmptyFilp(): File {
 export function fileSetPath(f: File, mnt: Mount, dentry: Dentry, inode: Inode, flags: u32, mode: u32): void {
   f.flags = flags;
   f.mode = mode;
-  atomic.store<u32>(f.at + offsetof<File>("mnt_"), <u32>mnt.at);
-  atomic.store<u32>(f.at + offsetof<File>("inode_"), <u32>inode.at);
-  atomic.store<u32>(f.at + offsetof<File>("dentry_"), <u32>dentry.at);
+  // Others read these after the exchange that installs the file.
+  f.mnt_ = <u32>mnt.at;
+  f.inode_ = <u32>inode.at;
+  f.dentry_ = <u32>dentry.at;
 }
 
 /** fput(): the last reference closes the file. */

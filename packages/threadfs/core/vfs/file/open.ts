@@ -46,15 +46,15 @@ import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "../../../abi/mode";
 import { CAP_FOWNER, MAY_EXEC, MAY_READ, MAY_WRITE } from "../../../abi/permissions";
 import * as POINT from "../../../abi/points";
 import * as SCRATCH from "../../../abi/scratch";
+import * as STAT from "../../../abi/stat";
 import { tmpfsTmpfile } from "../../fs/tmpfs/tmpfs";
 import * as host from "../../host";
 import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { count, scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dAlloc } from "../dcache/d-alloc";
-import { dget, dput } from "../dcache/dcache";
+import { dput } from "../dcache/dcache";
 import { I_DRIVER, I_LINKABLE, isDeviceType } from "../inode/inode";
-import { mntget } from "../mount/namespace";
 import { vfsMknod } from "../ops/create";
 import { mayCreate, mntWantWrite, vfsPrepareMode } from "../ops/may";
 import { fifoOpening } from "../pipe/fifo";
@@ -140,9 +140,14 @@ export function doOpen(nd: Nameidata, asked: u32, mode: u32): i32 {
   if (err == 0) {
     if (!(flags & O_PATH)) err = mayOpen(nd, flags);
     if (err == 0) err = openFile(nd, reservedFile, flags);
-    pathPut(nd);
+    putRest(nd);
   }
   return installFile(fd, err);
+}
+
+/** path_put() of the end of a walk, unless openFile() has taken its references over. */
+export function putRest(nd: Nameidata): void {
+  if (nd.mnt_ != 0) pathPut(nd);
 }
 
 /** open(2) of what a walk has ended at, where mayOpen() has allowed it: a descriptor or -errno. */
@@ -355,7 +360,7 @@ function accessMask(flags: u32): u32 {
   return mask;
 }
 
-/** do_dentry_open(), and the truncation. The file takes references of its own. 0, -errno, or OPEN_WAITS of a FIFO. */
+/** do_dentry_open(), and the truncation. 0 or OPEN_WAITS of a FIFO: the file has taken the walk's references over; or -errno. */
 export function openFile(nd: Nameidata, f: File, flags: u32): i32 {
   const i = nd.inode;
   if (i.isFifo && !(flags & O_PATH)) return openFifo(nd, f, flags);
@@ -365,10 +370,17 @@ export function openFile(nd: Nameidata, f: File, flags: u32): i32 {
     const err = truncateInode(nd.ctx, nd.dentry, i, 0, NaN);
     if (err != 0) return err;
   }
-  mntget(nd.mnt);
-  dget(nd.dentry);
-  fileSetPath(f, nd.mnt, nd.dentry, i, flags, openMode(flags));
+  takePath(nd, f, flags, openMode(flags));
   return 0;
+}
+
+/** Opens a file at the end of a walk, whose references it takes over. Leaves its mode in SCRATCH.STAT. */
+function takePath(nd: Nameidata, f: File, flags: u32, mode: u32): void {
+  const i = nd.inode;
+  fileSetPath(f, nd.mnt, nd.dentry, i, flags, mode);
+  nd.dentry_ = 0;
+  nd.mnt_ = 0;
+  store<f64>(scratch + SCRATCH.STAT + (STAT.mode << 3), <f64>(i.mode & 0xffff));
 }
 
 /** fifo_open() */
@@ -377,8 +389,6 @@ function openFifo(nd: Nameidata, f: File, flags: u32): i32 {
   if (mode == 0 || flags & O_DIRECT) return -EINVAL;
   const r = pipeOpen(nd.inode, (mode & FMODE_READ) != 0, (mode & FMODE_WRITE) != 0, flags, true);
   if (r < 0) return r;
-  mntget(nd.mnt);
-  dget(nd.dentry);
-  fileSetPath(f, nd.mnt, nd.dentry, nd.inode, flags, mode | FMODE_PIPE);
+  takePath(nd, f, flags, mode | FMODE_PIPE);
   return r;
 }

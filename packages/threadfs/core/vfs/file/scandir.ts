@@ -20,9 +20,8 @@ import { touchAtime } from "../inode/atime";
 import { I_DEAD } from "../inode/inode";
 import { happened } from "../recovery/outcome";
 import { enterActive } from "../recovery/quiescence";
-import { pathPut } from "../walk/namei";
 import { Nameidata } from "../walk/nameidata";
-import { mayOpen, openPlain } from "./open";
+import { mayOpen, openPlain, putRest } from "./open";
 import { opened } from "./whole-file";
 
 const FLAGS: u32 = O_RDONLY | O_DIRECTORY;
@@ -38,7 +37,7 @@ export function doScandir(nd: Nameidata): i32 {
   if (r != 0) return r;
   r = mayOpen(nd, FLAGS);
   if (r == 0) r = nd.inode.sb.driver != 0 ? opened(nd, FLAGS) : scanWhole(nd);
-  pathPut(nd);
+  putRest(nd);
   return r;
 }
 

@@ -20,9 +20,8 @@ import { touchAtime } from "../inode/atime";
 import { I_DRIVER, Inode } from "../inode/inode";
 import { happened } from "../recovery/outcome";
 import { enterActive } from "../recovery/quiescence";
-import { pathPut } from "../walk/namei";
 import { Nameidata, ND_CREATED } from "../walk/nameidata";
-import { mayOpen, openCreate, openPlain, openWalked } from "./open";
+import { mayOpen, openCreate, openPlain, openWalked, putRest } from "./open";
 import { readContents, truncateLocked, writeContents } from "./read-write";
 
 /** Neither of the whole-file calls does more than open this. */
@@ -47,7 +46,7 @@ export function doReadFile(nd: Nameidata, window: u32): i32 {
   if (r != 0) return r;
   r = mayOpen(nd, O_RDONLY);
   if (r == 0) r = isForeign(nd.inode) ? opened(nd, O_RDONLY) : readWhole(nd, window);
-  pathPut(nd);
+  putRest(nd);
   return r;
 }
 
@@ -88,7 +87,7 @@ export function doWriteFile(nd: Nameidata, flags: u32, mode: u32, n: u32): i32 {
   if (r != 0) return r;
   r = mayOpen(nd, flags);
   if (r == 0) r = isForeign(nd.inode) ? opened(nd, flags) : writeWhole(nd, flags, n);
-  pathPut(nd);
+  putRest(nd);
   return r;
 }
 

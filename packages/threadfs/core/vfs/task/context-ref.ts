@@ -70,6 +70,8 @@ export function contextNumberAt(i: u32, maker: u32): f64 {
 
 /** Acquires the context with this number; null: it does not exist (any more). */
 export function acquireContext(n: f64): Context | null {
+  // It is never freed, so no section has to protect it.
+  if (n == 0) return contextRcu(n);
   const held = acquired;
   if (held != null && held.number == n) return isAlive(held) ? held : null;
   // Inside the section the memory cannot be reused between the look-up and the count.

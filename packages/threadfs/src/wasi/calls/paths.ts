@@ -42,15 +42,27 @@ const CREATE_MODE = 0o666;
 const DIRECTORY_MODE = 0o777;
 const SLASH = 0x2f;
 
+const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Int32Array =>
+  new Int32Array(buffer, byteOffset, byteLength >> 2);
+
 /** Paths of calls in the scratch area, and walks below a descriptor. */
 class Walks {
   readonly #program: Program;
+  readonly #path: Uint8Array;
+  readonly #path2: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #words2: Int32Array;
   /** The descriptors of the context where the first and the second path start. */
   dirfd = -1;
   dirfd2 = -1;
 
   constructor(program: Program) {
     this.#program = program;
+    const { path, path2 } = program.calls.attachment;
+    this.#path = path;
+    this.#path2 = path2;
+    this.#words = wordsOf(path);
+    this.#words2 = wordsOf(path2);
   }
 
   /**
@@ -58,23 +70,24 @@ class Walks {
    * WASI's error, negative.
    */
   #put(fd: number, rights: number, address: number, length: number, second: boolean): number {
-    const { descriptors, calls } = this.#program;
+    const { descriptors } = this.#program;
     const failed = descriptors.find(fd, rights);
     if (failed !== 0) return -failed;
     if (descriptors.fd < 0 || descriptors.filetype !== FILETYPE.DIRECTORY) return -ERRNO.ENOTDIR;
-    const bytes = this.putBytes(second ? calls.attachment.path2 : calls.attachment.path, address >>> 0, length >>> 0);
+    const bytes = this.putBytes(second, address >>> 0, length >>> 0);
     if (bytes < 0) return bytes;
     if (second) this.dirfd2 = descriptors.fd;
     else this.dirfd = descriptors.fd;
     return bytes;
   }
 
-  /** Copies bytes of the program and a NUL. Returns their number or WASI's error, negative. */
-  putBytes(into: Uint8Array, address: number, length: number): number {
+  /** Copies bytes of the program and a NUL to the first or the second path. Returns their number or WASI's error, negative. */
+  putBytes(second: boolean, address: number, length: number): number {
     const { memory } = this.#program;
+    const into = second ? this.#path2 : this.#path;
     if (length > PATH_MAX) return -ERRNO.ENAMETOOLONG;
     if (!memory.has(address, length)) return -ERRNO.EFAULT;
-    memory.copyTo(into, address, length);
+    memory.copyTo(into, second ? this.#words2 : this.#words, address, length);
     into[length] = 0;
     return length;
   }
@@ -137,6 +150,10 @@ function makeOpen(program: Program, walks: Walks) {
   const { memory, descriptors, calls } = program;
   const { core, ctx, attachment } = calls;
 
+  /** A u64 of a call, and its lower half. */
+  const wide = new BigInt64Array(1);
+  const low = new Int32Array(wide.buffer);
+
   const open = (bytes: number, flags: number): number =>
     core.sysOpenat2(ctx, walks.dirfd, bytes, flags, flags & O_CREAT ? CREATE_MODE : 0, RESOLVE_BENEATH);
 
@@ -149,16 +166,15 @@ function makeOpen(program: Program, walks: Walks) {
       begun,
       () => {
         walks.dirfd = dirfd;
-        walks.putBytes(attachment.path, path, bytes);
+        walks.putBytes(false, path, bytes);
         return open(bytes, flags);
       },
     );
   };
 
-  /** Gives an open file of the context a number of the program. */
+  /** Gives an open file of the context, whose mode the open has left, a number of the program. */
   const number = (fd: number, base: number, inheriting: number, result: number): number => {
-    const got = core.sysFstat(ctx, fd);
-    const type = got < 0 ? FILETYPE.UNKNOWN : filetypeOf(attachment.stat[STAT.mode]);
+    const type = filetypeOf(attachment.stat[STAT.mode]);
     const free = descriptors.reserve();
     if (free < 0) {
       program.close(fd);
@@ -184,19 +200,17 @@ function makeOpen(program: Program, walks: Walks) {
     const bytes = walks.first(fd, neededRights(oflags), path, length);
     if (bytes < 0) return -bytes;
     if (!memory.has(at, 4)) return ERRNO.EFAULT;
-    const base = toRights(rights);
-    const inheriting = toRights(inherited);
+    // Through memory: there a BigInt becomes a number without another BigInt.
+    wide[0] = rights;
+    const base = (low[0] as number) & RIGHTS_ALL;
+    wide[0] = inherited;
+    const inheriting = (low[0] as number) & RIGHTS_ALL;
     if (((base | inheriting) & ~descriptors.inheriting) !== 0) return ERRNO.ENOTCAPABLE;
     const flags = openFlags(dirflags, oflags, base, fdflags);
     let opened = open(bytes, flags);
     if (opened <= OPENING) opened = waitFifo(opened, path >>> 0, bytes, flags);
     return opened < 0 ? walkErrno(opened) : number(opened, base, inheriting, at);
   };
-}
-
-/** Bits of rights as a number. */
-function toRights(rights: bigint): number {
-  return Number(BigInt.asUintN(32, rights)) & RIGHTS_ALL;
 }
 
 /** Calls that look at a path. */
@@ -298,7 +312,7 @@ function makeChanges(program: Program, walks: Walks) {
       program.enter();
       const bytes2 = walks.second(fd, RIGHT.PATH_SYMLINK, path, length);
       if (bytes2 < 0) return -bytes2;
-      const bytes = walks.putBytes(attachment.path, body >>> 0, bodyLength >>> 0);
+      const bytes = walks.putBytes(false, body >>> 0, bodyLength >>> 0);
       if (bytes < 0) return -bytes;
       // No walk of the program could follow it.
       if (attachment.path[0] === SLASH) return ERRNO.ENOTCAPABLE;

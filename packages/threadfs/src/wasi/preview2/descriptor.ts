@@ -23,7 +23,7 @@ import { FDFLAG } from "../preview1.js";
 import { openFifo } from "../waiting.js";
 import { hashOf, statOf, timeOf, typeOf } from "./attributes.js";
 import { DirectoryEntryStream, decode } from "./directory.js";
-import { done, walked } from "./errors.js";
+import { DISPOSE, done, walked } from "./errors.js";
 import { OpenFile, type Tree } from "./open-file.js";
 import { CHUNK, InputStream, OutputStream } from "./streams.js";
 import type {
@@ -307,8 +307,8 @@ export class Descriptor {
     return hashOf(this.#statAt(pathFlags, path));
   }
 
-  /** What a component does that drops it: droppable(). @internal */
-  drop(): void {
+  /** What a component does that drops it. */
+  [DISPOSE](): void {
     const file = this.#file;
     this.#file = undefined;
     file?.drop();

@@ -3,7 +3,7 @@ import { ENOENT } from "../../../abi/errno.js";
 import { DIRENT_ALIGN, DIRENT_NAME, DIRENT_NAME_LENGTH, DIRENT_OFF, DIRENT_TYPE } from "../../../abi/memory.js";
 import { DT_SHIFT } from "../../../abi/mode.js";
 import { typeOf } from "./attributes.js";
-import { done } from "./errors.js";
+import { DISPOSE, done } from "./errors.js";
 import type { OpenFile } from "./open-file.js";
 import type { DirectoryEntry, ErrorCode } from "./types.js";
 
@@ -64,8 +64,8 @@ export class DirectoryEntryStream {
     }
   }
 
-  /** What a component does that drops it: droppable(). @internal */
-  drop(): void {
+  /** What a component does that drops it. */
+  [DISPOSE](): void {
     const file = this.#file;
     this.#file = undefined;
     file?.drop();

@@ -1,6 +1,5 @@
 /** The errors of the core as those of `wasi:filesystem`, and the errors of streams. */
 import * as LINUX from "../../../abi/errno.js";
-import { bare } from "../../errors/bare.js";
 import type { ErrorCode } from "./types.js";
 
 /** By Linux's numbers. A path that would leave its directory is EXDEV in the core, and "not-permitted" here: see {@link walked}. */
@@ -95,13 +94,6 @@ export const failed = (result: number): { tag: "last-operation-failed"; val: IoE
   val: new IoError(codeOf(result)),
 });
 
-/** A class of resources as jco knows one: the method of this name is what a component calls that drops it. Not every host has the symbol. */
-export function droppable<Resource extends { readonly prototype: { drop(): void } }>(resource: Resource): Resource {
-  const dispose = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose");
-  Object.defineProperty(
-    resource.prototype,
-    dispose,
-    bare({ value: resource.prototype.drop, configurable: true, writable: true }),
-  );
-  return resource;
-}
+/** jco's name for the method with which a component drops a resource; not every host has the symbol. A unique one for the types: before 5.9 TypeScript takes no other as a name. */
+export const DISPOSE: unique symbol = /* @__PURE__ */ (() =>
+  (Symbol as { dispose?: symbol }).dispose ?? Symbol.for("dispose"))() as never;

@@ -10,7 +10,7 @@ import { toRecord } from "../options.js";
 import { callsOf } from "../tree.js";
 import { Descriptor } from "./descriptor.js";
 import { DirectoryEntryStream } from "./directory.js";
-import { droppable, filesystemErrorCode, IoError } from "./errors.js";
+import { filesystemErrorCode, IoError } from "./errors.js";
 import { OpenFile, Tree } from "./open-file.js";
 import { Pollable, poll } from "./poll.js";
 import { InputStream, OutputStream } from "./streams.js";
@@ -73,11 +73,7 @@ export function createPreview2(tree: Vfs | Context, options?: Preview2Options): 
   }
   return {
     filesystem: {
-      types: {
-        Descriptor: droppable(Descriptor),
-        DirectoryEntryStream: droppable(DirectoryEntryStream),
-        filesystemErrorCode,
-      },
+      types: { Descriptor, DirectoryEntryStream, filesystemErrorCode },
       preopens: {
         getDirectories: () => preopens.map(([file, name]) => [new Descriptor(file.use(), { read: true }), name]),
       },
@@ -85,7 +81,7 @@ export function createPreview2(tree: Vfs | Context, options?: Preview2Options): 
     io: {
       error: { Error: IoError },
       poll: { Pollable, poll },
-      streams: { InputStream: droppable(InputStream), OutputStream: droppable(OutputStream) },
+      streams: { InputStream, OutputStream },
     },
     close: () => files.close(),
   };

@@ -1,7 +1,7 @@
 /** `wasi:io/streams`: streams of files. Each has a position of its own, and keeps its file open. */
 import { POLLIN, POLLOUT } from "../../../abi/flags.js";
 import { S_IFREG } from "../../../abi/mode.js";
-import { closed, failed, hasMethods } from "./errors.js";
+import { closed, DISPOSE, failed, hasMethods } from "./errors.js";
 import type { OpenFile } from "./open-file.js";
 import { Pollable } from "./poll.js";
 
@@ -76,8 +76,8 @@ export class InputStream {
     file?.drop();
   }
 
-  /** What a component does that drops it: droppable(). @internal */
-  drop(): void {
+  /** What a component does that drops it. */
+  [DISPOSE](): void {
     this.#close();
   }
 }
@@ -182,8 +182,8 @@ export class OutputStream {
     file?.drop();
   }
 
-  /** What a component does that drops it: droppable(). @internal */
-  drop(): void {
+  /** What a component does that drops it. */
+  [DISPOSE](): void {
     this.#close();
   }
 }

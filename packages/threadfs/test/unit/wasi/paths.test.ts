@@ -171,3 +171,20 @@ describe("fd_readdir", () => {
     assert.deepEqual(program.readdir(dir, 2n).names, []);
   });
 });
+
+test("the type of what is opened, whatever was looked at before", async (t) => {
+  const { vfs, program } = await boxed(t);
+  const typeOf = (path: string, options = {}): number => {
+    const fd = program.opened(DIR, path, options);
+    assert.equal(program.call("fd_fdstat_get", fd, RESULT), "SUCCESS");
+    assert.equal(program.call("fd_close", fd), "SUCCESS");
+    return program.view.getUint8(RESULT);
+  };
+  const { DIRECTORY, REGULAR_FILE } = FILETYPE;
+  vfs.fs.statSync("/box/d");
+  assert.equal(typeOf("f"), REGULAR_FILE);
+  assert.equal(typeOf("d", { oflags: OFLAG.DIRECTORY }), DIRECTORY);
+  assert.equal(typeOf("new", { oflags: OFLAG.CREAT }), REGULAR_FILE);
+  vfs.fs.statSync("/box/d");
+  assert.equal(typeOf("new", { oflags: OFLAG.TRUNC }), REGULAR_FILE);
+});

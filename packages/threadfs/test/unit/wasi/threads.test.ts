@@ -94,6 +94,17 @@ test("without a worker that waits a thread is refused: EAGAIN", async (t) => {
   assert.equal(spawn(NOTHING), -6);
 });
 
+test("numbers are given out without exchanges until another thread may have the table", async (t) => {
+  const { program } = await boxed(t);
+  const exchange = t.mock.method(Atomics, "compareExchange");
+  const turn = () => program.call("fd_close", program.opened(DIR, "f"));
+  assert.equal(turn(), "SUCCESS");
+  assert.equal(exchange.mock.callCount(), 0);
+  assert.ok(program.wasi.handle);
+  assert.equal(turn(), "SUCCESS");
+  assert.ok(exchange.mock.callCount() >= 2);
+});
+
 test("a worker runs one thread after the other, each with an id of its own, and their descriptors are the program's", async (t) => {
   const { vfs, program, memory, start, run, ends, errors } = await threaded(t, 2);
   const ids = new Set<number>();

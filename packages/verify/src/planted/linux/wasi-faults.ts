@@ -1,5 +1,5 @@
 /** Faults of what programs of WASI need of the core, and of src/wasi. */
-import { races, type Step, tests } from "../detectors.js";
+import { death, races, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const WASI = "packages/threadfs/src/wasi";
@@ -72,6 +72,27 @@ export const PROGRAMS: Mutant[] = [
       },
     ],
     caughtBy: [wasi("files", "fd_renumber")],
+  },
+  {
+    name: "a file that is opened leaves the walk its references, which it has taken over",
+    edits: [{ file: "vfs/file/open.ts", from: "  nd.dentry_ = 0;\n  nd.mnt_ = 0;\n  store<f64>", to: "  store<f64>" }],
+    caughtBy: [death("small openat:", { more: ["--short"] })],
+  },
+  {
+    name: "openat2 leaves the mode of the file before",
+    edits: [
+      {
+        file: "vfs/file/open.ts",
+        from: "  store<f64>(scratch + SCRATCH.STAT + (STAT.mode << 3), <f64>(i.mode & 0xffff));\n",
+        to: "",
+      },
+    ],
+    caughtBy: [wasi("paths", "the type of what is opened")],
+  },
+  {
+    name: "a program whose table another thread has gives its numbers out without exchanges",
+    edits: [{ file: `${WASI}/descriptors.ts`, from: "    this.#alone = false;\n", to: "" }],
+    caughtBy: [wasi("threads", "without exchanges")],
   },
   {
     name: "a thread of a binding has descriptors of its own",
