@@ -275,6 +275,34 @@ test("it is a provider of the host's, and node:vfs works without a mount", async
   await assert.rejects(async () => alone.promises.lchmod("/absolute", 0o600), { code: "ENOTSUP" });
 });
 
+test("a handle gives the whole file, and nothing once it is closed", async (t) => {
+  const { tree } = await mounted(t);
+  tree.fs.writeFileSync("/f", "0123456789");
+  const provider = new ThreadProvider(tree);
+  const handle = await provider.open("/f", "r");
+  handle.position = 4;
+  assert.equal(handle.readFileSync("latin1"), "0123456789");
+  assert.equal(await handle.readFile({ encoding: "utf8" }), "0123456789");
+  assert.equal(handle.position, 4);
+  handle.closeSync();
+  handle.closeSync();
+  await handle.close();
+  const other = provider.openSync("/f", "r");
+  assert.throws(() => handle.readSync(Buffer.alloc(1), 0, 1, 0), { code: "EBADF", syscall: "read" });
+  await assert.rejects(handle.stat(), { code: "EBADF", syscall: "fstat" });
+  assert.equal(other.readSync(Buffer.alloc(1), 0, 1, 0), 1, "the number is another file's now");
+  (other as unknown as Disposable)[Symbol.dispose]();
+  assert.equal(other.closed, true);
+});
+
+test("a relative path begins at the root, whatever the context's working directory is", async (t) => {
+  const { tree } = await mounted(t);
+  tree.fs.mkdirSync("/d");
+  const files = create(new ThreadProvider(tree.context({ cwd: "/d" })), { emitExperimentalWarning: false });
+  files.writeFileSync("f", "");
+  assert.deepEqual(tree.fs.readdirSync("/"), ["d", "f"]);
+});
+
 test("programs of the tree are loaded by require() and by import", async (t) => {
   const { tree, root } = await mounted(t);
   tree.fs.mkdirSync("/app/node_modules/dep/lib", { recursive: true });
