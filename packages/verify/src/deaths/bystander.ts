@@ -9,8 +9,11 @@ import { makeMixer, makeReader } from "../torture/roles.js";
 import { COUNT, type SharedState } from "../torture/shared-state.js";
 import { Thread } from "../torture/thread.js";
 import type { Workload } from "../torture/workloads/workload.js";
-import { makeWorkloads, type Workloads } from "../torture/workloads/workloads.js";
+import { makeWorkloads, type WorkloadName, type Workloads } from "../torture/workloads/workloads.js";
 import { statelessDriver } from "./stateless-driver.js";
+
+/** A namespace of its own has copies of the victims' mounts: their directories could not be removed. */
+const COPIES_MOUNTS: readonly WorkloadName[] = ["separate"];
 
 /** Words of the control array. */
 export const CONTROL = { STATE: 0, PAUSED: 1, FAILED: 2 };
@@ -68,7 +71,7 @@ export async function bystanderThread({ handle, sharedState, index, seed }: Thre
 export async function runBystander({ control, kind, ...options }: BystanderData): Promise<void> {
   const words = new Int32Array(control);
   const { thread, slots, workloads, close } = await bystanderThread(options);
-  const turn = kind === "reader" ? makeReader(thread, workloads) : makeMixer(thread, workloads, 0, 1);
+  const turn = kind === "reader" ? makeReader(thread, workloads) : makeMixer(thread, workloads, 0, 1, COPIES_MOUNTS);
   const post = (message: BystanderMessage) => defined(parentPort, "parent thread").postMessage(message);
   post({ slots });
   try {

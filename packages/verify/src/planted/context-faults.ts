@@ -192,8 +192,8 @@ export const CONTEXTS: Mutant[] = [
     edits: [
       {
         file: "vfs/task/cred.ts",
-        from: "if (was) atomic.store<u32>(contextPlace(c.number), 0);",
-        to: "if (was) put32(contextPlace(c.number), 0);",
+        from: "if (was) atomic.store<u32>(place, 0);",
+        to: "if (was) put32(place, 0);",
       },
     ],
     caughtBy: [meanwhile("namespaces destroy: contextDestroy(ctx=2)", "create: contextCreate(uid=0 gid=0 ctx=2)")],

@@ -250,9 +250,18 @@ function itemLists(workloads: Workloads, index: number, among: number, names: re
   return names.map((name) => itemsOf(workloads, index, among, [name])).filter((items) => items.length > 0);
 }
 
-/** The mixer: changes its own items in a random order, and reads in between. Small workloads get as many turns as large ones. */
-export function makeMixer(t: Thread, workloads: Workloads, index: number, among: number): Turn {
-  const names = workloadNames(workloads).filter((name) => !QUICK.includes(name));
+/**
+ * The mixer: changes its own items in a random order, and reads in between. Small workloads get as many turns as large ones.
+ * @param without workloads that it leaves alone
+ */
+export function makeMixer(
+  t: Thread,
+  workloads: Workloads,
+  index: number,
+  among: number,
+  without: readonly WorkloadName[] = [],
+): Turn {
+  const names = workloadNames(workloads).filter((name) => !QUICK.includes(name) && !without.includes(name));
   const lists = itemLists(workloads, index, among, names);
   return () => {
     for (let n = 0; n < 8; n++) {

@@ -190,7 +190,8 @@ export function newContext(maker: u32): Context | null {
 
 /** Whether a context has not been closed. */
 export function isAlive(c: Context): bool {
-  return atomic.load<u32>(contextPlace(c.number)) == <u32>c.at;
+  const place = contextPlace(c.number);
+  return atomic.load<u32>(place) == <u32>c.at;
 }
 
 /**
@@ -200,8 +201,9 @@ export function isAlive(c: Context): bool {
 export function removeContext(c: Context): bool {
   lock(G_CTX_LOCK);
   const was = isAlive(c);
+  const place = contextPlace(c.number);
   // Pairs with the loads in contextRcu() and isAlive().
-  if (was) atomic.store<u32>(contextPlace(c.number), 0);
+  if (was) atomic.store<u32>(place, 0);
   unlock(G_CTX_LOCK);
   return was;
 }

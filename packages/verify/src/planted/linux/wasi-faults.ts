@@ -109,4 +109,37 @@ export const PROGRAMS: Mutant[] = [
     edits: [{ file: BINDING, from: "    wasi.close();\n    throw error;\n", to: "    throw error;\n" }],
     caughtBy: [binding("what emnapi throws")],
   },
+  {
+    name: "a component renames to a directory of another tree",
+    edits: [
+      {
+        file: `${WASI}/preview2/descriptor.ts`,
+        from: '    if (other.#tree !== this.#tree) throw "cross-device" satisfies ErrorCode;\n',
+        to: "",
+      },
+    ],
+    caughtBy: [wasi("preview2/bad", "descriptor of another tree")],
+  },
+  {
+    name: "a write with a position appends where the stream before has appended",
+    edits: [
+      {
+        file: `${WASI}/preview2/open-file.ts`,
+        from: "this.#setAppends(position < 0)",
+        to: "position < 0 ? this.#setAppends(true) : 0",
+      },
+    ],
+    caughtBy: [wasi("preview2/streams", "an appending one")],
+  },
+  {
+    name: "the drop of a descriptor closes the file under its streams",
+    edits: [
+      {
+        file: `${WASI}/preview2/open-file.ts`,
+        from: "    if (--this.#users === 0) this.close();\n",
+        to: "    this.close();\n",
+      },
+    ],
+    caughtBy: [wasi("preview2/descriptor", "what is dropped")],
+  },
 ];
