@@ -31,18 +31,18 @@ export const EQUIVALENT: Record<string, string> = {
     "The recount, which follows the death of every thread in a call, counts each driver's mounts anew.",
   "swap two stores, core/mem/alloc/slab.ts takeObject(): [p = chunkAddress(chunk) + offset; set32(e + ENTRY_NEVER_USED, offset + size) -> set32(e + ENTRY_NEVER_USED, offset + size); p = chunkAddress(chunk) + offset]":
     "The address is a local variable, computed from a value that was loaded before the store.",
-  "skip an undo-log entry, core/mem/smr/smr.ts callRcu(): [put32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH)) -> atomic.store<u32>(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH))]":
+  "skip an undo-log entry, core/mem/smr/smr.ts callRcu(): [set32(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH)) -> store<u32>(l + RETIRED_EPOCH, atomic.load<u32>(G_EPOCH))]":
     "The word is read in objects on the list of retired ones only, and the rollback takes the object off that list.",
   "swap two stores, core/vfs/walk/prefix-cache.ts prefixCacheFill(): [backoff = 0; store<u32>(fillTagAddress, 0) -> store<u32>(fillTagAddress, 0); backoff = 0]":
     "The first is the thread's own variable, and a thread that takes the slot after a death clears all tags.",
   "off by one, core/vfs/walk/step.ts followBody(): return [1 -> 2];": "Every caller compares the result with 0 alone.",
   "swap two stores, core/vfs/mount/namespace.ts newMount(): [atomic.store<u32>(m.count, 1); m.flags = flags -> m.flags = flags; atomic.store<u32>(m.count, 1)]":
     "No other thread knows the mount yet, and the recount frees an unreferenced mount without a look at either field.",
-  "skip an undo-log entry, core/mem/smr/smr.ts callRcu(): [put32(l, 0) -> atomic.store<u32>(l, 0)];":
+  "skip an undo-log entry, core/mem/smr/smr.ts callRcu(): [set32(l, 0) -> store<u32>(l, 0)];":
     "The word is read in objects on the list of retired ones only, and the rollback takes the object off that list.",
   "swap two stores, core/vfs/task/cred.ts newContext(): [put32(c.users, 1); put32(CTX_TABLE + (i << 2), <u32>c.at) -> put32(CTX_TABLE + (i << 2), <u32>c.at); put32(c.users, 1)]":
     "A listing that finds the context before it has users takes it for a closed one, and nothing else finds it before newContext() returns its number.",
-  'swap two stores, core/vfs/file/file.ts getEmptyFilp(): [atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0); atomic.store<u32>(f.at + offsetof<File>("inode_"), 0) -> atomic.store<u32>(f.at + offsetof<File>("inode_"), 0); atomic.store<u32>(f.at + offsetof<File>("dentry_"), 0)]':
+  "swap two stores, core/vfs/file/file.ts getEmptyFilp(): [f.dentry_ = 0; f.inode_ = 0 -> f.inode_ = 0; f.dentry_ = 0];":
     "No other thread knows the file yet, and the recount follows the references of files that a descriptor holds only.",
   "drop a put, core/sys/recovery.ts finish(): [leaveActive() -> 0];":
     "closeOwned() follows at once wherever this is reached, finds the thread active and leaves that state itself.",
