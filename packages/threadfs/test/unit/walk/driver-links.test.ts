@@ -225,7 +225,7 @@ test("row 104: an error that readlink() throws in rcu mode is the call's", async
   }
 });
 
-// Taken out: rcuValid() behind the hook in askLinkBodyRcu(), for a text and for an error.
+// Taken out: the result of rcuReadUnlock() at the end of the walk, with rcuValid() behind the hook.
 test("row 104: a readlink() that stands still is expelled from its section, and its walk begins again", async (t) => {
   for (const outcome of ["d", "ENOENT"]) {
     const { vfs, walker, peer, driver, grown } = await withLink(t, { rcu: ["readlink"] });

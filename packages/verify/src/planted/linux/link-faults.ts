@@ -146,8 +146,10 @@ export const LINKS: Mutant[] = [
     caughtBy: [pair("kept@looks || shrink"), tests("walk/driver-links", "goes with its node")],
   },
   {
-    name: "the text that a driver returns in rcu mode counts after the section was expelled",
-    edits: [{ file: "vfs/walk/link-body.ts", from: "return fits && rcuValid() ? 0", to: "return fits ? 0" }],
-    caughtBy: [tests("walk/driver-links", "stands still")],
+    name: "an error of readlink() in rcu mode only takes the walk out of it",
+    edits: [
+      { file: "vfs/walk/link-body.ts", from: "return n < 0 && rcuValid() ? n : -ECHILD;", to: "return -ECHILD;" },
+    ],
+    caughtBy: [tests("walk/driver-links", "an error that readlink")],
   },
 ];
