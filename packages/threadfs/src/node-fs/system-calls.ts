@@ -19,7 +19,7 @@ import { appendName, isAbsolute, resolveBytes } from "./paths/join.js";
 import { type BigIntStats, bigIntStatsOf, type Stats, statsOf } from "./stats.js";
 
 /** The longest read that goes through the scratch area: the copy costs less than to be called back by the core. */
-const WINDOW_READ_SIZE = 4096;
+export const WINDOW_READ_SIZE = 4096;
 
 /** Takes a file in memory: as a buffer, or as a string if it is UTF-8 and its bytes lie next to each other. */
 class WholeFile implements FileSink {

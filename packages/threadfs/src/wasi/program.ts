@@ -1,15 +1,13 @@
 /** What all calls of a program in one thread use: the context's system calls, the descriptors, the memory, and copies between them. */
 import { IO_SIZE } from "../../abi/limits.js";
 import { type SharedBytes, sharedBytes } from "../bridge/transfer/copy.js";
-import type { SystemCalls } from "../node-fs/system-calls.js";
+import { type SystemCalls, WINDOW_READ_SIZE } from "../node-fs/system-calls.js";
 import { type Descriptors, WORD } from "./descriptors.js";
 import { wasiErrno } from "./errno.js";
 import { Memory } from "./memory.js";
 import type { Stream } from "./streams.js";
 import { waiting } from "./waiting.js";
 
-/** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
-const WINDOW_READ_SIZE = 4096;
 /** Shorter copies are made word by word: a view costs more. */
 const SHORT = 128;
 

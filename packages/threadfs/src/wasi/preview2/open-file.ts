@@ -3,11 +3,9 @@ import { O_APPEND, type POLLIN, type POLLOUT } from "../../../abi/flags.js";
 import { IO_SIZE, PATH_MAX } from "../../../abi/limits.js";
 import { S_IFDIR, S_IFMT, S_IFREG } from "../../../abi/mode.js";
 import { invalidArgType } from "../../errors/errors.js";
-import type { SystemCalls } from "../../node-fs/system-calls.js";
+import { type SystemCalls, WINDOW_READ_SIZE } from "../../node-fs/system-calls.js";
 import { awaitedOf, sleepOn, waiting } from "../waiting.js";
 
-/** Reads of up to so many bytes go through the scratch area: the copy costs less than to be called back by the core. */
-const WINDOW_READ_SIZE = 4096;
 /** How long a thread sleeps at most: another one may have closed the tree. */
 const SLEEP_MS = 100;
 

@@ -17,31 +17,63 @@ const NOTHING = /* @__PURE__ */ new Uint8Array(0);
 /** A length of a component as the bytes of one call. */
 const within = (length: bigint, limit: number): number => Number(length < BigInt(limit) ? length : limit);
 
-/** The resource `input-stream`: reads a file from a position on. */
-export class InputStream {
+/** What both kinds of streams are: they keep their file open until they end, or are dropped. */
+abstract class FileStream {
   #file: OpenFile | undefined;
+
+  /** @internal */
+  constructor(file: OpenFile) {
+    this.#file = file.use();
+  }
+
+  /** The file. @throws StreamError "closed" @internal */
+  protected opened(): OpenFile {
+    if (this.#file === undefined) throw closed();
+    return this.#file;
+  }
+
+  /** @internal */
+  protected pollable(events: typeof POLLIN | typeof POLLOUT): Pollable {
+    return new Pollable(this.#file, events);
+  }
+
+  /** Ends the stream. @internal */
+  protected end(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    file?.drop();
+  }
+
+  /** What a component does that drops it. */
+  [DISPOSE](): void {
+    this.end();
+  }
+}
+
+/** The resource `input-stream`: reads a file from a position on. */
+export class InputStream extends FileStream {
   #position: number;
 
   /** @internal */
   constructor(file: OpenFile, position: number) {
-    this.#file = file.use();
+    super(file);
     this.#position = position;
   }
 
   /** Streams of other shims are streams too: standard input, sockets. */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return hasMethods(value, ["read", "blockingRead", "subscribe"]);
   }
 
   /** The next bytes, at most so many; none if that would wait. @throws StreamError "closed" at the end */
   read(length: bigint): Uint8Array {
-    const file = this.#open();
+    const file = this.opened();
     return file.format !== S_IFREG && !file.isReady(POLLIN) ? NOTHING : this.blockingRead(length);
   }
 
   /** The same, but waits for at least one byte. */
   blockingRead(length: bigint): Uint8Array {
-    const file = this.#open();
+    const file = this.opened();
     const most = within(length, CHUNK);
     if (most === 0) return NOTHING;
     const got = file.read(most, this.#position);
@@ -49,7 +81,7 @@ export class InputStream {
       this.#position += got.length;
       return got;
     }
-    this.#close();
+    this.end();
     throw typeof got === "number" ? failed(got) : closed();
   }
 
@@ -62,47 +94,30 @@ export class InputStream {
   }
 
   subscribe(): Pollable {
-    return new Pollable(this.#file, POLLIN);
-  }
-
-  #open(): OpenFile {
-    if (this.#file === undefined) throw closed();
-    return this.#file;
-  }
-
-  #close(): void {
-    const file = this.#file;
-    this.#file = undefined;
-    file?.drop();
-  }
-
-  /** What a component does that drops it. */
-  [DISPOSE](): void {
-    this.#close();
+    return this.pollable(POLLIN);
   }
 }
 
 /** The resource `output-stream`: writes a file from a position on, or at its end. */
-export class OutputStream {
-  #file: OpenFile | undefined;
+export class OutputStream extends FileStream {
   /** -1: it appends. */
   #position: number;
   #permitted = 0;
 
   /** @internal */
   constructor(file: OpenFile, position: number) {
-    this.#file = file.use();
+    super(file);
     this.#position = position;
   }
 
   /** Streams of other shims are streams too. */
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     return hasMethods(value, ["checkWrite", "write", "subscribe"]);
   }
 
   /** How many bytes the next write may have. @throws StreamError "closed" after an error */
   checkWrite(): bigint {
-    const file = this.#open();
+    const file = this.opened();
     if (file.format === S_IFREG) this.#permitted = CHUNK;
     else this.#permitted = file.isReady(POLLOUT) ? PIPE_CHUNK : 0;
     return BigInt(this.#permitted);
@@ -110,7 +125,7 @@ export class OutputStream {
 
   /** @throws StreamError; Error, which makes the component trap, for more bytes than check-write permitted */
   write(contents: Uint8Array): void {
-    this.#open();
+    this.opened();
     if (contents.length > this.#permitted) throw new Error("A write has more bytes than check-write permitted");
     this.#permitted -= contents.length;
     this.#write(contents);
@@ -123,15 +138,15 @@ export class OutputStream {
 
   /** Every write has reached the file when it returns. */
   flush(): void {
-    this.#open();
+    this.opened();
   }
 
   blockingFlush(): void {
-    this.#open();
+    this.opened();
   }
 
   writeZeroes(length: bigint): void {
-    this.#open();
+    this.opened();
     if (length > this.#permitted) throw new Error("A write has more bytes than check-write permitted");
     this.write(new Uint8Array(Number(length)));
   }
@@ -155,35 +170,19 @@ export class OutputStream {
   }
 
   subscribe(): Pollable {
-    return new Pollable(this.#file, POLLOUT);
+    return this.pollable(POLLOUT);
   }
 
   #write(contents: Uint8Array): void {
-    const file = this.#open();
+    const file = this.opened();
     for (let rest = contents; rest.length > 0; ) {
       const wrote = file.write(rest, this.#position);
       if (wrote < 0) {
-        this.#close();
+        this.end();
         throw failed(wrote);
       }
       if (this.#position >= 0) this.#position += wrote;
       rest = rest.subarray(wrote);
     }
-  }
-
-  #open(): OpenFile {
-    if (this.#file === undefined) throw closed();
-    return this.#file;
-  }
-
-  #close(): void {
-    const file = this.#file;
-    this.#file = undefined;
-    file?.drop();
-  }
-
-  /** What a component does that drops it. */
-  [DISPOSE](): void {
-    this.#close();
   }
 }
