@@ -29,9 +29,22 @@ export function linkBodies(): usize {
   return scratch + S_LINK_BODIES;
 }
 
-/** Second return values of copyLinkBody(): where the next copy goes, and the end of the body. */
+/** Second return values of copyLinkBody() and askLinkBodyRcu(): where the next copy goes, and the end of the body. */
 export let copyLinkBodyEnd: usize = 0;
 export let copyLinkBodyNul: usize = 0;
+
+/** Copies the `size` bytes at `from`, by whole words, to `to`, a multiple of 8, and zeros behind them. False: there is no room. */
+function putBody(from: usize, size: u64, to: usize): bool {
+  if (size >= <u64>PATH_MAX) return false;
+  const n = <usize>size;
+  const end = to + ((n + 15) & ~7);
+  if (end > scratch + S_LINK_BODIES + LINK_BODIES_SIZE) return false;
+  for (let i: usize = 0; i < n; i += 8) store<u64>(to + i, load<u64>(from + i));
+  store<u64>(to + n, 0);
+  copyLinkBodyEnd = end;
+  copyLinkBodyNul = to + n;
+  return true;
+}
 
 /**
  * Copies the body of a driver's link, which the driver is asked for in rcu mode, to `to`. 0, -errno, or -ECHILD: the driver wants to be asked in ref
@@ -41,14 +54,7 @@ export function askLinkBodyRcu(inode: Inode, to: usize): i32 {
   if (!(inode.sb.hooks & HOOK.RCU_READLINK) || keepsLinkBody(inode)) return -ECHILD;
   const n = driverReadlinkRcu(inode);
   if (n < 0 || n >= DRIVER_OP.MAGIC_LINK) return n < 0 && rcuValid() ? n : -ECHILD;
-  const end = to + ((<usize>n + 15) & ~7);
-  const fits = n < PATH_MAX && end <= scratch + S_LINK_BODIES + LINK_BODIES_SIZE;
-  if (fits) {
-    memory.copy(to, scratch + S_BODY, n);
-    store<u64>(to + n, 0);
-    copyLinkBodyEnd = end;
-    copyLinkBodyNul = to + n;
-  }
+  const fits = putBody(scratch + S_BODY, n, to);
   if (inode.sb.hooks & HOOK.PUT_LINK) driverPutLink(inode);
   return fits && rcuValid() ? 0 : -ECHILD;
 }
@@ -62,13 +68,5 @@ export function copyLinkBody(inode: Inode, seqAt: usize, seq: u32, to: usize): b
   const size = linkBodySize(inode);
   // The inode is still the dentry's, so address and length belong together.
   if (from == 0 || readSeqRetry(seqAt, seq) || !rcuValid()) return false;
-  if (<u64>size >= <u64>PATH_MAX) return false;
-  const n = <usize>size;
-  const end = to + ((n + 15) & ~7);
-  if (end > scratch + S_LINK_BODIES + LINK_BODIES_SIZE) return false;
-  for (let i: usize = 0; i < n; i += 8) store<u64>(to + i, load<u64>(from + i));
-  store<u64>(to + n, 0);
-  copyLinkBodyEnd = end;
-  copyLinkBodyNul = to + n;
-  return rcuValid();
+  return putBody(from, <u64>size, to) && rcuValid();
 }

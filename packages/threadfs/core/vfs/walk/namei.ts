@@ -318,8 +318,8 @@ function lookupAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
 }
 
 /**
- * The first attempt of nearly every lookup: lookupAttempt() in rcu mode, for a thread without a security hook, by walkFast() from the start
- * of the path. It stops at a NUL, so only the part that is not walked yet is checked for one. A function of its own, with one caller,
+ * The first attempt of nearly every lookup: lookupAttempt() in rcu mode, for a thread without a security hook, by what walkFast() does at the
+ * start of a path. It stops at a NUL, so only the part that is not walked yet is checked for one. A function of its own, with one caller,
  * because the compiler then makes one of both.
  */
 function rcuAttempt(nd: Nameidata, flags: u32, purpose: u32, arg: u32): i32 {
