@@ -3,7 +3,8 @@
 import { EBUSY, EDEADLK, EINVAL, ENOENT, ENOSPC, EUSERS } from "../../abi/errno";
 import { HOST_AUDIT, HOST_SECURITY } from "../../abi/host";
 import { HOLDS_LOCK, THREAD_CLOSES, THREAD_OF_HOST } from "../../abi/memory";
-import { chunkAddress, chunkAllocPair } from "../mem/alloc/pages";
+import * as SCRATCH from "../../abi/scratch";
+import { chunkAddress, chunkAllocRun } from "../mem/alloc/pages";
 import * as L from "../mem/layout";
 import { lock, unlock } from "../mem/lock/lock";
 import { rcuDepth } from "../mem/smr/smr";
@@ -65,7 +66,7 @@ function startThread(n: u32, mayWait: i32): i32 {
   lock(L.G_SLOT_LOCK);
   if (load<u32>(L.G_SLOTS_USED) <= n) put32(L.G_SLOTS_USED, n + 1);
   if (load<u32>(s + L.SLOT_SCRATCH) == 0) {
-    const run = chunkAllocPair();
+    const run = chunkAllocRun(<u32>SCRATCH.SIZE >> L.CHUNK_SHIFT);
     if (run != 0) set32(s + L.SLOT_SCRATCH, <u32>chunkAddress(run));
   }
   if (load<u32>(s + L.SLOT_SCRATCH) != 0 && load<u32>(s + V.SLOT_PREFIX_CACHE) == 0)
@@ -118,7 +119,7 @@ export function threadResume(): i32 {
 function allocPrefixCache(): u32 {
   const n = load<u32>(V.G_PREFIX_CACHES) + 1;
   if (n * V.PREFIX_CACHE_CHUNKS * V.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
-  const run = chunkAllocPair();
+  const run = chunkAllocRun(V.PREFIX_CACHE_CHUNKS);
   if (run == 0) return 0;
   set32(V.G_PREFIX_CACHES, n);
   return <u32>chunkAddress(run);

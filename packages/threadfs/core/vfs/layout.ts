@@ -146,19 +146,22 @@ export const S_PREFIX_TAGS: u32 = 28672;
 /** Behind the arguments of hooks: copies of the bodies of links that a walk follows in rcu mode (walk/link-body.ts). */
 export const S_LINK_BODIES: u32 = 104448;
 export const LINK_BODIES_SIZE: u32 = 8192;
-/** The blocks of the prefix cache for chains with links (walk/prefix-links.ts), and the size and number of them. */
-export const S_PREFIX_LINKS: u32 = 112640;
-export const PREFIX_LINKS_BLOCK: u32 = 256;
-export const PREFIX_LINKS_BLOCKS: u32 = 72;
+/** How many bytes were ever written to the ring of the prefix cache, u64. */
+export const S_PREFIX_WRITTEN: u32 = 112640;
 
 /**
- * A prefix cache (walk/prefix-cache.ts) is not in the scratch area: sets of three entries of this many bytes, in this
- * many chunks. All prefix caches take at most one of this many parts of the arena; threads that attach later have none.
+ * A prefix cache (walk/prefix-cache.ts) is not in the scratch area: sets of three entries of this many bytes, and a ring of chains
+ * (walk/prefix-links.ts), in this many chunks. All prefix caches take at most one of this many parts of the arena; threads that attach
+ * later have none.
  */
 export const PREFIX_CACHE_SETS: u32 = 226;
 export const PREFIX_CACHE_ENTRY: u32 = 192;
-export const PREFIX_CACHE_CHUNKS: u32 = 2;
-export const PREFIX_CACHE_SHARE: u32 = 16;
+export const PREFIX_CACHE_CHUNKS: u32 = 4;
+export const PREFIX_CACHE_SHARE: u32 = 8;
+/** The ring: its offset and its size, a power of two; and how many bytes of it a chain takes at most. */
+export const PREFIX_RING: u32 = 131072;
+export const PREFIX_RING_SIZE: u32 = 131072;
+export const PREFIX_LINKS_CHAIN: u32 = 256;
 /** The shortest path that is looked up in it, and a length that no path has. */
 export const PREFIX_CACHE_MIN_PATH: u32 = 32;
 export const PREFIX_CACHE_OFF: u32 = 0xffffffff;

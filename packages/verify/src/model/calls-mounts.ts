@@ -177,7 +177,10 @@ function* sysRemount(me: Me, { path, size, inodes, bind = false, ...args }: A["s
   });
 }
 
-/** The driver is asked again about every entry: what it shows is the same. Every driver of the model has a generation number. */
+/**
+ * The driver is asked again about every entry: what it shows is the same, unless it has changed since. Every driver of the model has a
+ * generation number.
+ */
 function* sysInvalidate(me: Me, { path }: A["sysInvalidate"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
@@ -188,7 +191,13 @@ function* sysInvalidate(me: Me, { path }: A["sysInvalidate"]): Steps<number | st
   return yield* step((s) => {
     const { root, fs } = get(s.mounts, at.mnt);
     if (root !== at.d) return "EINVAL";
-    return get(s.filesystems, fs).driver === 0 ? "EOPNOTSUPP" : 0;
+    const { driver, changed, names, remade, root: top } = get(s.filesystems, fs);
+    if (driver === 0) return "EOPNOTSUPP";
+    if (changed && names !== undefined) {
+      const { ino } = get(s.dentries, top);
+      patch(s.filesystems, fs, { changed: false, names: { ...names, [ino]: { ...names[ino], ...remade?.entries } } });
+    }
+    return 0;
   });
 }
 

@@ -144,8 +144,12 @@ export function newName(s: State, at: NewName, ino: number): number {
   const { names, remade } = get(s.filesystems, dir.fs);
   if (names !== undefined) {
     const { ino: parent } = get(s.dentries, at.d);
-    const more = remade?.by === at.last ? remade.entries : {};
-    patch(s.filesystems, dir.fs, { names: { ...names, [parent]: { ...names[parent], [at.last]: ino, ...more } } });
+    const changes = remade?.by === at.last;
+    const more = changes && !remade.told ? remade.entries : {};
+    patch(s.filesystems, dir.fs, {
+      names: { ...names, [parent]: { ...names[parent], [at.last]: ino, ...more } },
+      ...(changes && remade.told && { changed: true }),
+    });
   }
   return addName(s, at.d, at.last, ino);
 }

@@ -72,8 +72,15 @@ export interface Filesystem {
    * tree's back. A dentry then is only what the tree has in its cache: a directory has one, under the name that was looked up last.
    */
   names?: Record<number, Record<string, number>>;
-  /** What the entries of its root become when a file of this name is made in it. */
-  remade?: { by: string; entries: Record<string, number> };
+  /** What the entries of its root become when a file of this name is made in it; or, `told`, at the first sysInvalidate() after that. */
+  remade?: Remade;
+  /** The file has been made, and sysInvalidate() not called yet. */
+  changed?: boolean;
+}
+interface Remade {
+  by: string;
+  entries: Record<string, number>;
+  told?: boolean;
 }
 /** The nodes of a driver by their numbers; 1 is the root. `body`: the text of a link. */
 export type DriverNodes = Record<number, { mode: number; kids?: Record<string, number>; body?: string }>;
@@ -82,8 +89,8 @@ export interface DriverContents {
   nodes: DriverNodes;
   /** Directories have several names, or lose them. */
   byNumber?: boolean;
-  /** Entries that the root gets when a file of that name is made in it. */
-  remade?: { by: string; entries: Record<string, number> };
+  /** Entries that the root gets when a file of that name is made in it. `told`: its names are good until sysInvalidate() is called. */
+  remade?: Remade;
 }
 export interface Mount {
   fs: number;

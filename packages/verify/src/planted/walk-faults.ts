@@ -453,8 +453,8 @@ export const WALK: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/prefix-cache.ts",
-        from: "      if (len == 2 && load<u8>(name, 1) == DOT) return;\n",
-        to: "      if (len == 2) return;\n",
+        from: "      if (len == 2 && load<u8>(name, 1) == DOT) return true;\n",
+        to: "      if (len == 2) return true;\n",
       },
     ],
     caughtBy: [tests("walk/prefix-cache-entries", "begin with dots")],

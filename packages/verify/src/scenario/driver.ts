@@ -101,6 +101,23 @@ export const REMADE: DriverContents = {
   },
 };
 
+/** Directories with names long enough for the prefix cache; the first is another one once a file "again" has been made and the tree was told. */
+export const NUMBERED_PATH = "/directory-one/directory-two";
+const [ONE, TWO] = NUMBERED_PATH.slice(1).split("/") as [string, string];
+export const NUMBERED: DriverContents = {
+  byNumber: true,
+  remade: { by: "again", entries: { [ONE]: 20 }, told: true },
+  nodes: {
+    1: { mode: DIR, kids: { [ONE]: 3 } },
+    3: { mode: DIR, kids: { [TWO]: 5 } },
+    5: { mode: DIR, kids: { g: 6 } },
+    6: { mode: FILE },
+    20: { mode: DIR, kids: { [TWO]: 21 } },
+    21: { mode: DIR, kids: { g: 22 } },
+    22: { mode: FILE },
+  },
+};
+
 /** A driver as it is first. */
 export function newDriverState({ nodes, byNumber = false, remade }: DriverContents = TWIG): DriverState {
   return { asked: 0, last: 100, nodes: structuredClone(nodes), exact: byNumber, remade };

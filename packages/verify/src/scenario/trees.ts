@@ -29,6 +29,8 @@ import {
   DRIVER_HOOKS,
   EXACT_HOOKS,
   LINK_HOOKS,
+  NUMBERED,
+  NUMBERED_PATH,
   RCU_LINK_HOOKS,
   REMADE,
   TWIG_LINKS,
@@ -409,6 +411,17 @@ export const TREES: Record<string, Tree> = {
     driver: "/m",
     hooks: DRIVER_HOOKS,
     fsFlags: FS_GENERATION,
+  },
+  /** Directories under a generation number, which each thread has in its prefix cache when it begins. */
+  numbered: {
+    contexts: [],
+    setup: [mkdir("/m")],
+    driver: "/m",
+    hooks: EXACT_HOOKS,
+    fsFlags: FS_GENERATION,
+    contents: NUMBERED,
+    paths: ["", "/directory-one", NUMBERED_PATH, `${NUMBERED_PATH}/g`],
+    warm: [`/m${NUMBERED_PATH}/g`],
   },
   /** A driver's file system without revalidation: an entry is valid as long as it is in the cache. */
   cached: { contexts: [], setup: [mkdir("/m"), ...file("/f")], driver: "/m", hooks: CACHED_HOOKS },

@@ -74,34 +74,40 @@ export function chunksExhausted(): bool {
 }
 
 /**
- * Takes two adjacent chunks that are never freed; 0: there are none outside of the reserve. Searches the free list in
+ * Takes `n` adjacent chunks that are never freed; 0: there are none outside of the reserve. Searches the free list in
  * quadratic time, which is fine because threads attach rarely.
  */
-export function chunkAllocPair(): u32 {
+export function chunkAllocRun(n: u32): u32 {
   lock(G_PAGE_LOCK);
   const used = load<u32>(G_PAGE_USED);
   let chunk: u32 = 0;
-  if (used + 2 + RESERVE <= load<u32>(H_MAX_CHUNKS)) {
-    chunk = bump(2);
-    if (chunk == 0) chunk = takeAdjacentFree();
-    if (chunk != 0) put32(G_PAGE_USED, used + 2);
+  if (used + n + RESERVE <= load<u32>(H_MAX_CHUNKS)) {
+    chunk = bump(n);
+    if (chunk == 0) chunk = takeFreeRun(n);
+    if (chunk != 0) put32(G_PAGE_USED, used + n);
   }
   unlock(G_PAGE_LOCK);
   return chunk;
 }
 
-/** Takes two adjacent chunks off the free list, zeroed. */
-function takeAdjacentFree(): u32 {
-  for (let a = load<u32>(G_PAGE_FREE); a != 0; a = load<u32>(chunkEntry(a) + ENTRY_NEXT)) {
-    for (let b = load<u32>(G_PAGE_FREE); b != 0; b = load<u32>(chunkEntry(b) + ENTRY_NEXT)) {
-      if (b != a + 1) continue;
-      removeFromFreeList(a);
-      removeFromFreeList(b);
-      memory.fill(chunkAddress(a), 0, CHUNK << 1);
-      return a;
-    }
+/** Takes `n` adjacent chunks off the free list, zeroed. */
+function takeFreeRun(n: u32): u32 {
+  for (let first = load<u32>(G_PAGE_FREE); first != 0; first = load<u32>(chunkEntry(first) + ENTRY_NEXT)) {
+    let free: u32 = 1;
+    while (free < n && isOnFreeList(first + free)) free++;
+    if (free < n) continue;
+    for (let i: u32 = 0; i < n; i++) removeFromFreeList(first + i);
+    memory.fill(chunkAddress(first), 0, n << CHUNK_SHIFT);
+    return first;
   }
   return 0;
+}
+
+function isOnFreeList(chunk: u32): bool {
+  for (let c = load<u32>(G_PAGE_FREE); c != 0; c = load<u32>(chunkEntry(c) + ENTRY_NEXT)) {
+    if (c == chunk) return true;
+  }
+  return false;
 }
 
 function removeFromFreeList(chunk: u32): void {

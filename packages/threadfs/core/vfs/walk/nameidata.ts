@@ -69,6 +69,8 @@ export const ND_CREATED: u32 = 16;
 export const ND_TRAILING: u32 = 32;
 /** A rename, or a change of mounts, may have led the walk out of its root: with -EAGAIN. */
 export const ND_RACED: u32 = 64;
+/** The prefix cache has the directory of this walk's path, or will have it at the next walk, so that no part of the way there need be in it. */
+export const ND_PREFIX: u32 = 128;
 
 export const MAXSYMLINKS: u32 = limits.MAXSYMLINKS;
 const PENDING_MAX: u32 = 12;

@@ -19,8 +19,8 @@
  *    count again has the chain in place at that load: a change that was not counted yet has changed nothing yet, and one that was counted
  *    before the chain was seen had made a sequence of it odd.
  *  - Only directories that rcuWalk() walks get into a plain entry: no links, dots, mount points, hooks, long names, and no
- *    directory whose inode decides who may search it. So it is valid for every caller and every mount. Paths over links, dots and long
- *    names have entries of another kind: prefix-links.ts.
+ *    directory whose inode decides who may search it. So it is valid for every caller and every mount. Paths over links, dots, long
+ *    names and generation numbers have entries of another kind: prefix-links.ts.
  *  - Dentries keep their type and their sequence forever, so a pointer to a dentry that is gone is harmless: its
  *    sequence has changed.
  *  - A 32-bit sequence wraps after 2^31 changes. G_SEQ_WRAPS is incremented whenever any sequence passes a multiple of
@@ -30,13 +30,14 @@
  *
  * The cache is set-associative: three entries (ways) make a set, and the hash of a prefix selects two sets, of which either may hold it: a
  * tree with fewer directories than there are entries finds room for nearly all. The tags are apart, in scratch: one for each way, and the tag of
- * the last miss. A prefix that misses twice in a row in its first set is filled in.
+ * the last miss. A prefix that misses for the second time is filled in. Of more directories than there are entries few are: only
+ * one in EVICT_EVERY takes the place of another, unless it is asked for twice in a row.
  *
  * Entry (192 bytes)
  *   0   start     u64  dentry (low), sequence (high)
  *   8   wraps     u32  G_SEQ_WRAPS when the entry was filled
  *   12  len       u16  bytes of the prefix; 0: no entry
- *   14  chainEnd  u16  offset of the chain's end; 0: an entry with links, whose chain is in a block (prefix-links.ts)
+ *   14  chainEnd  u16  offset of the chain's end; 0: an entry with links, whose chain is in a ring (prefix-links.ts)
  *   16  inode     u32  of the directory, under its sequence
  *   20  changes   u32  G_DIR_CHANGES, loaded before the chain was seen in place; NEVER in an entry with links
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
@@ -49,16 +50,16 @@ import { G_SEQ_WRAPS } from "../../mem/layout";
 import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
-import { Dentry, INLINE_NAME } from "../dcache/dentry";
+import { D_OP_REVALIDATE, Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { G_DIR_CHANGES, PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../layout";
 import { prefixCache } from "../task/thread";
-import { Nameidata } from "./nameidata";
+import { Nameidata, ND_PREFIX } from "./nameidata";
 import {
   prefixLinksGather,
   prefixLinksInode,
   prefixLinksLast,
-  prefixLinksOldAtime,
+  prefixLinksLater,
   prefixLinksStore,
   prefixLinksTell,
   prefixLinksValid,
@@ -109,6 +110,9 @@ let fillTag: u32 = 0;
 let fillEntry: usize = 0;
 /** The way to replace next. */
 let victimWay: usize = 0;
+/** Prefixes that miss for the first time and find no empty way, for each that gets another one's. */
+const EVICT_EVERY: u32 = 64;
+let evictIn: u32 = EVICT_EVERY;
 /** Fills to skip. Set after a prefix that could not be filled, so that trying stays cheap. */
 let backoff: u32 = 0;
 const BACKOFF: u32 = 64;
@@ -144,8 +148,8 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
 /** rcuWalk() from the cached directory of this path, if there is one; else from the walk's position, and the directory is cached. */
 function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
-  const e = prefixCacheFind(start, path, len);
-  if (e != 0 && (load<u16>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e, e + CHAIN))) {
+  const e = prefixCacheFind(nd, start, path, len);
+  if (e != 0 && (load<u16>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e + CHAIN))) {
     const last = load<u64>(e, LAST);
     nd.dentry_ = <u32>last;
     nd.seq = <u32>(last >> 32);
@@ -153,13 +157,13 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
     if (POINTS) tellEntry(e, path);
     return rcuWalk(nd, path + load<u16>(e, LEN) + 1, parents);
   }
-  if (e != 0) recordMiss(foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
+  if (e != 0) recordMiss(nd, foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
   const r = rcuWalk(nd, path, parents);
   if (fillTagAddress != 0) {
     // The walk has reached the last component, or a special one before it, which may be a link. A directory behind which it has split
     // is in no entry.
-    if (rcuWalkRest > path + fillLength) prefixCacheFill(start, path);
-    else if (r == 0 && !rcuWalkSplit) prefixCacheFillLinks(nd, start, path);
+    const walked = rcuWalkRest > path + fillLength;
+    if (walked ? !prefixCacheFill(start, path) : r == 0 && !rcuWalkSplit) prefixCacheFillLinks(nd, start, path);
   }
   return r;
 }
@@ -194,7 +198,7 @@ function prefixLen(path: usize, len: u32): u32 {
  * The entry for a prefix walked from the dentry and sequence in `start`, valid unless it is one with links; 0: none. Then the fill...
  * variables say what to fill.
  */
-function prefixCacheFind(start: u64, path: usize, len: u32): usize {
+function prefixCacheFind(nd: Nameidata, start: u64, path: usize, len: u32): usize {
   fillTagAddress = 0;
   const n = prefixLen(path, len);
   if (n - MIN_LEN > MAX_LEN - MIN_LEN || n == len - 1) return 0;
@@ -220,7 +224,7 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
     tags = tagsOf(<u64>tag);
     way = wayOf(tags, tag);
     if (way == NO_WAY) {
-      recordMiss(first, tag, n, tags, NO_WAY);
+      recordMiss(nd, first, tag, n, tags, NO_WAY);
       return 0;
     }
   }
@@ -268,7 +272,7 @@ function prefixCacheFind(start: u64, path: usize, len: u32): usize {
       }
     }
   }
-  recordMiss(first, tag, n, tags, way);
+  recordMiss(nd, first, tag, n, tags, way);
   return 0;
 }
 
@@ -294,27 +298,30 @@ function entryOf(tags: usize, way: usize): usize {
 }
 
 /**
- * Records a miss. On the second miss in a row of one prefix in its first set, chooses an entry to fill: `way` of `tags`, or, if that is NO_WAY,
- * an empty one of either set, or else the next victim of the first.
+ * Records a miss, and on a prefix's second one chooses the way to fill. On the first one the prefix gets a way without an entry: the one whose
+ * entry was stale, `way` of `tags` unless that is NO_WAY; an empty one of either set; or, once in EVICT_EVERY such misses, one that another
+ * prefix has. A prefix without a way is filled in if it is also the last that has missed in its first set. Parts of a path whose directory is
+ * to have an entry are not recorded.
  */
-function recordMiss(first: usize, tag: u32, n: u32, tags: usize, way: usize): void {
+function recordMiss(nd: Nameidata, first: usize, tag: u32, n: u32, tags: usize, way: usize): void {
+  if (nd.state & ND_PREFIX) return;
   if (load<u32>(first, 12) != tag) {
     store<u32>(first, tag, 12);
-    return;
+    const e: usize = way == NO_WAY ? 0 : entryOf(tags, way);
+    if (e == 0 || load<u16>(e, LEN) != 0) {
+      if (e != 0) store<u16>(e, 0, LEN);
+      else if (!takeWay(first, tag, tags)) return;
+      nd.state |= ND_PREFIX;
+      return;
+    }
   }
   if (backoff != 0) {
     backoff--;
     return;
   }
   if (way == NO_WAY) {
-    way = wayOf(first, NO_TAG);
-    const inFirst = way != NO_WAY;
-    if (!inFirst) way = wayOf(tags, NO_TAG);
-    if (inFirst || way == NO_WAY) tags = first;
-    if (way == NO_WAY) {
-      victimWay = victimWay == 2 ? 0 : victimWay + 1;
-      way = victimWay;
-    }
+    tags = first;
+    way = nextVictim();
   }
   fillTagAddress = tags + (way << 2);
   fillTag = tag;
@@ -322,12 +329,37 @@ function recordMiss(first: usize, tag: u32, n: u32, tags: usize, way: usize): vo
   fillEntry = entryOf(tags, way);
 }
 
+/** Gives a prefix whose sets begin at `first` and `second` a way without an entry. False: there is none for it. */
+function takeWay(first: usize, tag: u32, second: usize): bool {
+  let tags = first;
+  let way = wayOf(first, NO_TAG);
+  if (way == NO_WAY) {
+    tags = second;
+    way = wayOf(second, NO_TAG);
+    if (way == NO_WAY) {
+      if (--evictIn != 0) return false;
+      evictIn = EVICT_EVERY;
+      tags = first;
+      way = nextVictim();
+    }
+  }
+  store<u16>(entryOf(tags, way), 0, LEN);
+  store<u32>(tags + (way << 2), tag);
+  return true;
+}
+
+function nextVictim(): usize {
+  victimWay = victimWay == 2 ? 0 : victimWay + 1;
+  return victimWay;
+}
+
 /**
  * Fills the entry that the last prefixCacheFind() has chosen, inside the read-side section in which the walk reached
  * the directory. Walks the prefix again and collects its chain. Name, parent and inode are read after the recorded
- * sequence: if they belong to another dentry, the sequence has changed, and prefixCacheFind() rejects the entry.
+ * sequence: if they belong to another dentry, the sequence has changed, and prefixCacheFind() rejects the entry. False: the entry must
+ * have a generation number.
  */
-function prefixCacheFill(start: u64, path: usize): void {
+function prefixCacheFill(start: u64, path: usize): bool {
   const e = fillEntry;
   const n = fillLength;
   const wraps = atomic.load<u32>(G_SEQ_WRAPS);
@@ -344,20 +376,26 @@ function prefixCacheFill(start: u64, path: usize): void {
   while (true) {
     const raw = hashName(name);
     const len = hashNameLen;
-    if (len == 0 || len > INLINE_NAME) return;
+    if (len == 0 || len > INLINE_NAME) return true;
     if (load<u8>(name) == DOT) {
-      if (len == 1) return;
-      if (len == 2 && load<u8>(name, 1) == DOT) return;
+      if (len == 1) return true;
+      if (len == 2 && load<u8>(name, 1) == DOT) return true;
     }
     const c = dLookupRcu(changetype<Dentry>(<usize>d), changetype<Inode>(0), name, hashLen(raw, len, d));
-    // What rcuWalk() decides about a directory by its inode, or by a generation number, is not kept.
-    if (!c || (c.flags & CHILD_MASK) != PLAIN) return;
+    if (!c) return true;
+    const flags = c.flags & CHILD_MASK;
+    if (flags != PLAIN) {
+      // What rcuWalk() decides about a directory by its inode is not kept.
+      if (flags != (PLAIN | D_OP_REVALIDATE)) return true;
+      backoff = 0;
+      return false;
+    }
     inode = <u32>changetype<usize>(c.inode);
     d = <u32>c.at;
     last = <u64>d | ((<u64>dLookupRcuSeq) << 32);
     name += len;
     if (name >= stop) break;
-    if (to == chain + ABOVE_MAX) return;
+    if (to == chain + ABOVE_MAX) return true;
     store<u64>(to, last);
     to += 8;
     name++;
@@ -371,9 +409,10 @@ function prefixCacheFill(start: u64, path: usize): void {
   store<u32>(e, changes, CHANGES);
   store<u32>(e, inode, INODE);
   writeKey(start, path, wraps);
+  return true;
 }
 
-/** The same for a path over links, dots or long names. */
+/** The same for a path over links, dots, long names, or directories that are good under a generation number. */
 function prefixCacheFillLinks(nd: Nameidata, start: u64, path: usize): void {
   const e = fillEntry;
   const wraps = atomic.load<u32>(G_SEQ_WRAPS);
@@ -382,17 +421,18 @@ function prefixCacheFillLinks(nd: Nameidata, start: u64, path: usize): void {
     return;
   }
   if (!prefixLinksGather(nd, start, path, fillLength)) {
-    // Behind a walk that updates a time of access there may be an entry at once.
-    if (!prefixLinksOldAtime) linksBackoff = BACKOFF;
+    // Behind a walk that changes what stood in the way there may be an entry at once.
+    if (!prefixLinksLater) linksBackoff = BACKOFF;
     return;
   }
   store<u32>(fillTagAddress, 0);
-  prefixLinksStore(nd, e, e + CHAIN);
+  prefixLinksStore(nd, e + CHAIN);
   store<u64>(e, prefixLinksLast, LAST);
   store<u16>(e, <u16>WITH_LINKS, CHAIN_END);
   store<u32>(e, NEVER, CHANGES);
   store<u32>(e, prefixLinksInode, INODE);
   writeKey(start, path, wraps);
+  nd.state |= ND_PREFIX;
 }
 
 /** The end of a fill: start and path, by which the entry is found, and its tag. */

@@ -1,6 +1,6 @@
 /**
  * Entries of the prefix cache (prefix-cache.ts) whose path leads over links, mounts, ".", ".." or long names. Paths in a tree of pnpm, and
- * all of node_modules/.bin, are of this kind.
+ * all of node_modules/.bin, are of this kind. So are those over names of a driver that are good under a generation number.
  *
  * What such an entry states is a chain too: "under these sequences, from this start, these bytes lead to that directory".
  *  - A link: under the sequence of its dentry it is the child of a directory and has one inode, and the body of an inode never
@@ -11,6 +11,8 @@
  *  - A body that begins with "/" leads to the root of the walk, whose dentry and sequence belong to the entry.
  *  - A mount: under the mount sequence it is mounted on that dentry, and its root is that directory. Then the mounts in which the walk
  *    begins and ends belong to the entry.
+ *  - A name of a driver with FS_GENERATION: under its sequence it is that child, and no driver has to be asked about it as long as the number
+ *    of the file system is the one under which it is good. The number only counts up, and belongs to the entry.
  *
  * Guarantees: those of the prefix cache. prefixLinksValid() loads every sequence of the chain, and the flags of every directory, once:
  * if they are what the entry says, all that the entry states was true at the first of these loads. The root is that of the context
@@ -19,13 +21,16 @@
  *
  * A walk with the host's security hook, or whose resolution has limits (openat2(2)), does not use these entries: mayFollow().
  *
+ * The chains lie one behind the other in a ring behind the entries of the prefix cache. An entry has the position of its chain, which counts
+ * all bytes that were ever written to the ring; so a chain is whole until another ring of bytes has been written.
+ *
  * In an entry, instead of the chain:
- *   0   block   ptr   4 links u32: how many the path leads over   8 flags u32   12 mount sequence u32
- *   16  root    u64: dentry (low), sequence (high)   24 mount at the start ptr   28 mount at the end ptr   32 mount of the root ptr
- * Block (256 bytes, in the scratch area)
- *   0   owner   ptr   the entry, 0: none   4 dirsEnd u16   6 end u16: offsets
- *   8   chain   31 x u64: dentry (low), sequence (high) of each directory; then mount points, dentries and inodes of links, with
- *               their sequences
+ *   0   position u64   8 root u64: dentry (low), sequence (high)   16 links u32: how many the path leads over   20 flags u32
+ *   24  mount sequence u32   28 mount at the start ptr   32 mount at the end ptr   36 mount of the root ptr
+ *   40  dirsSize u16   42 size u16: bytes of the chain, and of its first part
+ * Chain
+ *   (dentry (low), sequence (high)) of each directory, u64; then, u64 too, the address (low) and the value (high) of each word that must keep
+ *   its value: sequences of mount points, of links and their inodes, and the halves of generation numbers
  */
 
 import { MS_NOSYMFOLLOW, MS_STRICTATIME } from "../../../abi/flags";
@@ -36,29 +41,45 @@ import { readSeqBegin, readSeqRetry } from "../../mem/lock/seqlock";
 import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
-import { D_MOUNTED, D_OP_REVALIDATE, D_SYMLINK, D_TYPE, D_UNHASHED, Dentry } from "../dcache/dentry";
+import {
+  D_GENERATION,
+  D_MOUNTED,
+  D_OP_REVALIDATE,
+  D_SYMLINK,
+  D_TYPE,
+  D_UNHASHED,
+  Dentry,
+  isCurrent,
+} from "../dcache/dentry";
 import { atimeIsFresh, forgetClock, keepsAtime } from "../inode/atime";
 import { I_DRIVER, Inode } from "../inode/inode";
-import { G_MOUNT_SEQ, PREFIX_LINKS_BLOCK, PREFIX_LINKS_BLOCKS, S_PREFIX_CHAIN, S_PREFIX_LINKS } from "../layout";
+import { keepsLinkBody, linkBody } from "../inode/link";
+import {
+  G_MOUNT_SEQ,
+  PREFIX_LINKS_CHAIN,
+  PREFIX_RING,
+  PREFIX_RING_SIZE,
+  S_PREFIX_CHAIN,
+  S_PREFIX_WRITTEN,
+} from "../layout";
 import { lookupMnt, Mount } from "../mount/namespace";
+import { SuperBlock } from "../mount/super";
+import { prefixCache } from "../task/thread";
 import { copyLinkBody, copyLinkBodyEnd } from "./link-body";
 import { LOOKUP_HAS_LIMITS, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { setRoot } from "./path-init";
 import { PLAIN, PLAIN_MASK } from "./rcu-walk";
 
-const BLOCK: usize = 0;
-const LINKS: usize = 4;
-const FLAGS: usize = 8;
-const MOUNT_SEQ: usize = 12;
-const ROOT: usize = 16;
-const START_MOUNT: usize = 24;
-const END_MOUNT: usize = 28;
-const ROOT_MOUNT: usize = 32;
-
-const OWNER: usize = 0;
-const DIRS_END: usize = 4;
-const END: usize = 6;
-const CHAIN: usize = 8;
+const POSITION: usize = 0;
+const ROOT: usize = 8;
+const LINKS: usize = 16;
+const FLAGS: usize = 20;
+const MOUNT_SEQ: usize = 24;
+const START_MOUNT: usize = 28;
+const END_MOUNT: usize = 32;
+const ROOT_MOUNT: usize = 36;
+const DIRS_SIZE: usize = 40;
+const SIZE: usize = 42;
 
 /** The path leads up, or to the root: the entry is for this root. The walk began in the root's mount. */
 const DOTS: u32 = 1;
@@ -69,16 +90,14 @@ const OLD_ATIME: u32 = 8;
 /** The path leads over mount points. */
 const MOUNTS: u32 = 16;
 
-/** A directory on the way: PLAIN among these flags. A long name is no matter here. */
-const DIR_MASK: u32 = PLAIN_MASK | D_MOUNTED | D_OP_REVALIDATE;
+/** A directory on the way: PLAIN among these flags. A long name is no matter here, and gather() looks at D_OP_REVALIDATE, which a dentry never changes. */
+const DIR_MASK: u32 = PLAIN_MASK | D_MOUNTED;
 const STATE_MASK: u64 = ((<u64>DIR_MASK) << 32) | 0xffffffff;
 const STATE: u64 = (<u64>PLAIN) << 32;
 
-/** Bytes of a chain at most. */
-const CHAIN_MAX: u32 = PREFIX_LINKS_BLOCK - <u32>CHAIN;
 /** In the area where an entry is gathered: directories; links and their inodes; and where each path with a link in it goes on. */
-const GATHER_LINKS: u32 = 256;
-const GATHER_STACK: u32 = 512;
+const GATHER_LINKS: u32 = PREFIX_LINKS_CHAIN;
+const GATHER_STACK: u32 = 2 * PREFIX_LINKS_CHAIN;
 export const PREFIX_LINKS_GATHER: u32 = GATHER_STACK + (MAXSYMLINKS << 3);
 
 /**
@@ -88,8 +107,10 @@ export const PREFIX_LINKS_GATHER: u32 = GATHER_STACK + (MAXSYMLINKS << 3);
 export const WALK_EVERY: u32 = 4096;
 let walksLeft: u32 = WALK_EVERY;
 
-/** The block that the next entry gets. */
-let nextBlock: u32 = 0;
+/** Where the chain at a position of the ring lies. */
+function chainAt(position: u64): usize {
+  return prefixCache + PREFIX_RING + (<usize>position & (PREFIX_RING_SIZE - 1));
+}
 
 /** Whether links and ".." on a path have no other meaning for this walk than for any other. */
 function mayFollow(nd: Nameidata): bool {
@@ -130,14 +151,19 @@ function isForMount(nd: Nameidata, at: usize, flags: u32): bool {
 }
 
 /**
- * Whether the entry at `e`, whose fields for links are at `at`, is valid for this walk, which is at the entry's start. If so, counts its links
+ * Whether the entry whose fields for links are at `at` is valid for this walk, which is at the entry's start. If so, counts its links
  * and takes over its mount; the caller takes over the directory.
  */
-export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
-  const block = <usize>load<u32>(at, BLOCK);
+export function prefixLinksValid(nd: Nameidata, at: usize): bool {
+  const position = load<u64>(at, POSITION);
   const links = load<u32>(at, LINKS);
   const flags = load<u32>(at, FLAGS);
-  if (load<u32>(block, OWNER) != <u32>e || nd.links + links > MAXSYMLINKS || !mayFollow(nd)) return false;
+  if (
+    load<u64>(scratch + S_PREFIX_WRITTEN) - position > PREFIX_RING_SIZE ||
+    nd.links + links > MAXSYMLINKS ||
+    !mayFollow(nd)
+  )
+    return false;
   if (--walksLeft == 0) {
     walksLeft = WALK_EVERY;
     forgetClock();
@@ -157,9 +183,9 @@ export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
   if (links != 0 && !(flags & MOUNTS) && !(passesLinks(nd.mnt) && (!(flags & JUMPS) || passesLinks(nd.rootMnt))))
     return false;
   if (flags & OLD_ATIME && !(keepsAtime(nd.mnt) && (!(flags & JUMPS) || keepsAtime(nd.rootMnt)))) return false;
-  let p = block + CHAIN;
-  const dirsEnd = block + <usize>load<u16>(block, DIRS_END);
-  const end = block + <usize>load<u16>(block, END);
+  let p = chainAt(position);
+  const dirsEnd = p + <usize>load<u16>(at, DIRS_SIZE);
+  const end = p + <usize>load<u16>(at, SIZE);
   while (p < dirsEnd) {
     const link = load<u64>(p);
     // Pairs with the write sections that move, remove or change the directory.
@@ -186,9 +212,9 @@ export function prefixLinksValid(nd: Nameidata, e: usize, at: usize): bool {
 
 /** Reports the chain of a valid entry, whose fields for links are at `at`: in the debug build. */
 export function prefixLinksTell(at: usize): void {
-  const block = <usize>load<u32>(at, BLOCK);
-  const end = block + <usize>load<u16>(block, END);
-  for (let p = block + CHAIN; p < end; p += 8) {
+  const chain = chainAt(load<u64>(at, POSITION));
+  const end = chain + <usize>load<u16>(at, SIZE);
+  for (let p = chain; p < end; p += 8) {
     tracepoint(POINT.PREFIX_SEQ, <usize>load<u32>(p), <usize>load<u32>(p, 4));
   }
 }
@@ -211,17 +237,39 @@ function addDir(link: u64): bool {
     const other = load<u64>(from + i);
     if (<u32>other == <u32>link) return other == link;
   }
-  if (dirs + others == CHAIN_MAX || (changetype<Dentry>(<usize>(<u32>link)).flags & DIR_MASK) != PLAIN) return false;
+  if (dirs + others == PREFIX_LINKS_CHAIN || (changetype<Dentry>(<usize>(<u32>link)).flags & DIR_MASK) != PLAIN)
+    return false;
   store<u64>(from + dirs, link);
   dirs += 8;
   return true;
 }
 
-function addOther(at: usize, seq: u32): bool {
-  if (dirs + others == CHAIN_MAX) return false;
-  store<u64>(scratch + S_PREFIX_CHAIN + GATHER_LINKS + others, <u64>at | ((<u64>seq) << 32));
+/** Adds a word that has to keep its value: a sequence, or half a generation number. */
+function addOther(at: usize, value: u32): bool {
+  if (dirs + others == PREFIX_LINKS_CHAIN) return false;
+  store<u64>(scratch + S_PREFIX_CHAIN + GATHER_LINKS + others, <u64>at | ((<u64>value) << 32));
   others += 8;
   return true;
+}
+
+/** Adds the generation number of a file system, once. It only counts up, so both halves have their values only as long as it has its. */
+function addGeneration(sb: SuperBlock, generation: u64): bool {
+  const at = sb.generationAt;
+  const from = scratch + S_PREFIX_CHAIN + GATHER_LINKS;
+  for (let i: u32 = 0; i < others; i += 8) {
+    if (load<u32>(from + i) == <u32>at) return load<u32>(from + i, 4) == <u32>generation;
+  }
+  return addOther(at, <u32>generation) && addOther(at + 4, <u32>(generation >> 32));
+}
+
+/** Whether no driver has to be asked about a name that was found. One that is good under a generation number is so as long as the entry has that. */
+function isGood(d: Dentry): bool {
+  const flags = d.flags;
+  if (!(flags & D_OP_REVALIDATE)) return true;
+  if (!(flags & D_GENERATION)) return false;
+  const sb = hereMnt.sb;
+  prefixLinksLater = !isCurrent(d, sb);
+  return !prefixLinksLater && addGeneration(sb, d.generation);
 }
 
 /** Goes to a directory without looking up a name: under the sequence in the chain, if it is there. */
@@ -273,15 +321,17 @@ function gatherMounts(): bool {
 /** Adds a link and copies its body to `to`. */
 function gatherLink(d: Dentry, seq: u32, to: usize): bool {
   const inode = d.inode;
-  if (d.flags & (D_MOUNTED | D_UNHASHED | D_OP_REVALIDATE) || !inode) return false;
+  if (d.flags & (D_MOUNTED | D_UNHASHED) || !inode) return false;
   if (!passesLinks(hereMnt)) return false;
   const attrSeq = readSeqBegin(inode.seq);
   // A driver keeps the times of its links itself; copyLinkBody() refuses one whose body has to be asked for.
   if (!(inode.mode & I_DRIVER) && !atimeIsFresh(inode)) {
-    prefixLinksOldAtime = !keepsAtime(hereMnt);
-    if (prefixLinksOldAtime) return false;
+    prefixLinksLater = !keepsAtime(hereMnt);
+    if (prefixLinksLater) return false;
     gatheredFlags |= OLD_ATIME;
   }
+  prefixLinksLater = keepsLinkBody(inode) && linkBody(inode) == 0;
+  if (prefixLinksLater) return false;
   gatheredLinks++;
   return (
     gatheredLinks <= MAXSYMLINKS &&
@@ -326,6 +376,7 @@ function gather(nd: Nameidata, start: u64, path: usize, n: u32): bool {
     const d = dLookupRcu(changetype<Dentry>(parent), changetype<Inode>(0), name, hashLen(raw, len, parent));
     if (!d) return false;
     const seq = dLookupRcuSeq;
+    if (!isGood(d)) return false;
     name += len;
     if ((d.flags & D_TYPE) == D_SYMLINK) {
       if (!gatherLink(d, seq, to)) return false;
@@ -343,8 +394,11 @@ function gather(nd: Nameidata, start: u64, path: usize, n: u32): bool {
   }
 }
 
-/** Second return value of prefixLinksGather() when it returns false: a link's time of access has to be updated first. */
-export let prefixLinksOldAtime: bool = false;
+/**
+ * Second return value of prefixLinksGather() when it returns false: this walk itself will change what stood in the way, a time of access, the text
+ * of a driver's link that is not kept yet, or a name that the driver has to be asked about.
+ */
+export let prefixLinksLater: bool = false;
 /** Second return values of prefixLinksGather(): dentry and sequence of the directory, and its inode. */
 export let prefixLinksLast: u64 = 0;
 export let prefixLinksInode: u32 = 0;
@@ -358,7 +412,7 @@ export function prefixLinksGather(nd: Nameidata, start: u64, path: usize, n: u32
   others = 0;
   gatheredLinks = 0;
   gatheredFlags = 0;
-  prefixLinksOldAtime = false;
+  prefixLinksLater = false;
   if (!mayFollow(nd) || n >= <u32>PATH_MAX || !gather(nd, start, path, n) || dirs == 0) return false;
   if (gatheredFlags & (DOTS | JUMPS)) {
     if (nd.mnt_ == nd.rootMnt_) gatheredFlags |= IN_ROOT_MOUNT;
@@ -371,17 +425,21 @@ export function prefixLinksGather(nd: Nameidata, start: u64, path: usize, n: u32
   return true;
 }
 
-/** Writes the chain for the entry `e`, whose fields for links are at `at`. The caller writes the rest of the entry. */
-export function prefixLinksStore(nd: Nameidata, e: usize, at: usize): void {
-  const block = scratch + S_PREFIX_LINKS + nextBlock * PREFIX_LINKS_BLOCK;
-  nextBlock = nextBlock + 1 == PREFIX_LINKS_BLOCKS ? 0 : nextBlock + 1;
-  const chain = scratch + S_PREFIX_CHAIN;
-  memory.copy(block + CHAIN, chain, dirs);
-  memory.copy(block + CHAIN + dirs, chain + GATHER_LINKS, others);
-  store<u16>(block, <u16>(CHAIN + dirs), DIRS_END);
-  store<u16>(block, <u16>(CHAIN + dirs + others), END);
-  store<u32>(block, <u32>e, OWNER);
-  store<u32>(at, <u32>block, BLOCK);
+/** Writes the chain to the ring, and the fields for links of an entry, which are at `at`. The caller writes the rest of the entry. */
+export function prefixLinksStore(nd: Nameidata, at: usize): void {
+  const size = dirs + others;
+  const head = scratch + S_PREFIX_WRITTEN;
+  let position = load<u64>(head);
+  // A chain is in one piece.
+  const rest = PREFIX_RING_SIZE - (<u32>position & (PREFIX_RING_SIZE - 1));
+  if (size > rest) position += rest;
+  store<u64>(head, position + size);
+  const chain = chainAt(position);
+  memory.copy(chain, scratch + S_PREFIX_CHAIN, dirs);
+  memory.copy(chain + dirs, scratch + S_PREFIX_CHAIN + GATHER_LINKS, others);
+  store<u64>(at, position, POSITION);
+  store<u16>(at, <u16>dirs, DIRS_SIZE);
+  store<u16>(at, <u16>size, SIZE);
   store<u32>(at, gatheredLinks, LINKS);
   store<u32>(at, gatheredFlags, FLAGS);
   store<u32>(at, nd.mSeq, MOUNT_SEQ);

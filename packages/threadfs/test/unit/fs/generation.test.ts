@@ -1,13 +1,16 @@
 /** Drivers with a generation number: an entry is good, without a call, until the number moves. Row 103. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
+import { ERRNO, POINT, S_IFDIR, S_IFLNK, S_IFREG } from "../../../dist/abi/abi.js";
+import { CLASSES } from "../../../dist/generated/core-layout.js";
 import { createVfs, type Driver, type FsSync, type Vfs } from "../../../dist/src/index.js";
 import { counterGrowth } from "../../support/counters.js";
 import { argumentsOf, type HookName, memoryDriver, mountDriver, ROOT } from "../../support/drivers/memory-driver.js";
 import { codeOf, errorWithCode, refused } from "../../support/errors.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 import { atEveryPoint, setUp } from "../../support/interleavings.js";
+import { dentryOf, memoryOf } from "../../support/memory.js";
+import { cachedWalker, WITHOUT_PREFIX_CACHE } from "../../support/prefix-cache.js";
 
 const HOOKS: readonly HookName[] = ["lookup", "revalidate", "create", "unlink"];
 
@@ -172,6 +175,112 @@ test("row 103: ENOENT and success under a generation number were true at one mom
       name === "f" ? "ENOENT" : undefined,
       "a walk that begins afterwards sees it",
     );
+  }
+});
+
+const LONG = "/directory-of-the-driver/second-directory";
+
+/** The same driver with directories whose path is long enough for the prefix cache, and threads with one and without. */
+async function cached(t: TestScope) {
+  const { vfs } = await setUp(t);
+  const system = memoryDriver("numbered", [...HOOKS, "readlink"]);
+  const { driver, make, nodes } = system;
+  Object.assign(driver, { generation: true, cacheLinks: true } satisfies Partial<Driver>);
+  /** Gives the root of the driver a new directory of the name that it has, with others below it. */
+  const replace = (): void => {
+    const second = make(make(ROOT, "directory-of-the-driver", S_IFDIR | 0o755), "second-directory", S_IFDIR | 0o755);
+    make(second, "f", S_IFREG | 0o644);
+    driver.on.revalidate = (of, node, name) => (nodes.namesOf(of)[name] ?? null) === node;
+  };
+  replace();
+  make(ROOT, "link-of-the-driver", S_IFLNK | 0o777, { target: "directory-of-the-driver" });
+  mountDriver(vfs, driver);
+  const walker = cachedWalker(t, vfs.handle);
+  const plain = cachedWalker(t, vfs.handle, WITHOUT_PREFIX_CACHE);
+  for (const { attachment } of [walker, plain]) attachment.drivers.register(driver, 0);
+  return { vfs, walker, plain, replace, ...system };
+}
+
+// Taken out, one at a time, in prefix-links.ts: addGeneration() in isGood(); each half of the number in addGeneration().
+test("row 103: the prefix cache holds directories of a driver until the number moves", async (t) => {
+  const { vfs, walker, plain, replace, calls } = await cached(t);
+  for (const top of ["/m/directory-of-the-driver", "/m/link-of-the-driver"]) {
+    const file = `${top}/second-directory/f`;
+    const ino = plain.ino(file);
+    walker.learn(file);
+    calls.length = 0;
+    assert.equal(walker.ino(file), ino);
+    replace();
+    assert.ok(walker.knows(file), "they are good until the number moves");
+    assert.deepEqual(calls, []);
+    vfs.invalidate("/m");
+    const now = walker.ino(file);
+    assert.notEqual(now, ino);
+    for (let i = 0; i < 4; i++) assert.equal(walker.ino(file), now);
+    assert.equal(plain.ino(file), now);
+  }
+  const file = `/m${LONG}/f`;
+  const words = new Uint32Array(vfs.handle.memory.buffer);
+  const generation =
+    memoryOf(vfs).word(memoryOf(vfs).inode(dentryOf(vfs, file)) + CLASSES.Inode.sb) + CLASSES.SuperBlock.generation;
+  for (const half of [0, 1]) {
+    walker.learn(file);
+    // As after so many calls of invalidate() that the other half is what it was.
+    Atomics.add(words, (generation >>> 2) + half, 1);
+    walker.ino(file);
+    assert.ok(!walker.passed.includes(POINT.PREFIX_FOUND), `half ${half}`);
+    plain.ino(file);
+  }
+});
+
+// Taken out: isCurrent() in isGood(): the walk that asks the driver in vain has entered the directories before.
+test("row 103: the prefix cache takes in no directory that the driver was not asked about", async (t) => {
+  const { vfs, walker, driver, calls } = await cached(t);
+  const file = `/m${LONG}/f`;
+  walker.learn(file);
+  vfs.invalidate("/m");
+  driver.on.revalidate = () => {
+    throw errorWithCode("EIO");
+  };
+  assert.equal(walker.ino(file), -ERRNO.EIO);
+  driver.on.revalidate = () => true;
+  calls.length = 0;
+  assert.ok(walker.ino(file) > 0);
+  assert.deepEqual(asked(calls), [...LONG.slice(1).split("/"), "f"]);
+});
+
+// Taken out: the result of prefixCacheFill() in walkOnce(): only paths over a mount or a link have entries.
+test("row 103: the prefix cache holds paths that begin in the driver", async (t) => {
+  const { vfs, walker, plain, replace } = await cached(t);
+  const fd = vfs.fs.openSync("/m", "r");
+  const path = `${LONG.slice(1)}/f`;
+  const ino = plain.ino(path, fd);
+  walker.learn(path, fd);
+  assert.equal(walker.ino(path, fd), ino);
+  replace();
+  vfs.invalidate("/m");
+  assert.notEqual(plain.ino(path, fd), ino);
+  assert.equal(walker.ino(path, fd), plain.ino(path, fd));
+});
+
+// Taken out: addGeneration() in isGood(), and the loads of the chain's second part in prefixLinksValid().
+test("row 103: a cached walk under a generation number ends where it would before or after a change at any point", async (t) => {
+  const { vfs, walker, plain, replace } = await cached(t);
+  const file = `/m${LONG}/f`;
+  const { passed } = walker.learn(file);
+  for (const [n, point] of passed.entries()) {
+    const before = walker.learn(file).ino(file);
+    let after = 0;
+    const change = () => {
+      replace();
+      vfs.invalidate("/m");
+      after = plain.ino(file);
+    };
+    walker.at(point, change, passed.slice(0, n + 1).filter((id) => id === point).length);
+    const ino = walker.ino(file);
+    assert.notEqual(after, 0, `point ${n} was passed`);
+    assert.ok(ino === before || ino === after, `point ${n}: ${ino}, not ${before} or ${after}`);
+    assert.equal(walker.ino(file), after, `point ${n}`);
   }
 });
 

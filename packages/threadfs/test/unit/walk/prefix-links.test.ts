@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AT_FDCWD, ERRNO, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
-import { PREFIX_LINKS_BLOCKS, WALK_EVERY } from "../../../dist/generated/core-layout.js";
+import { PREFIX_RING_SIZE, S_PREFIX_WRITTEN, WALK_EVERY } from "../../../dist/generated/core-layout.js";
 import { Context } from "../../../dist/src/api/context.js";
 import type { FsSync } from "../../../dist/src/index.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 import { freshLink, makeOld } from "../../support/interleavings.js";
+import { memoryOf } from "../../support/memory.js";
 import { type CachedTree, cachedWalker, setUp, WITHOUT_PREFIX_CACHE } from "../../support/prefix-cache.js";
 import { rawCore } from "../../support/raw-core.js";
 
@@ -403,26 +404,32 @@ test("a context whose resolution has limits does not use the entries of one with
   assert.equal(confined.knows(FILE), false);
 });
 
-// Taken out: the comparison of the block's owner in prefixLinksValid(). An entry is validated by the chain of another.
-test("entries whose chain has been given to others are made again", async (t) => {
-  const { walker, plain, fs } = await setUp(t);
-  const paths = Array.from({ length: PREFIX_LINKS_BLOCKS + 8 }, (_, n) => {
-    const name = String(n).padStart(3, "0");
-    fs.mkdirSync(`/directory-number-${name}`);
-    fs.writeFileSync(`/directory-number-${name}/file-in-it`, name);
-    freshLink(fs, `directory-number-${name}`, `/link-to-the-directory-${name}`);
-    return `/link-to-the-directory-${name}/file-in-it`;
-  });
-  for (const path of paths) walker.learn(path);
-  for (let round = 0; round < 3; round++) {
-    for (const path of paths) assert.equal(walker.ino(path), plain.ino(path), path);
+// Taken out: the comparison of the position in prefixLinksValid(). An entry is validated by the chain of another.
+test("an entry whose chain has been overwritten by those of others is made again", async (t) => {
+  const { walker, plain, fs, vfs } = await setUp(t);
+  for (const name of ["first", "second"]) {
+    fs.mkdirSync(`/directory-number-one/${name}`, { recursive: true });
+    fs.writeFileSync(`/directory-number-one/${name}/file`, name);
   }
-  // Where a link leads has changed, while its entry has lost its chain to another.
-  for (const [n, path] of paths.entries()) {
-    walker.learn(path);
-    const target = paths[(n + 1) % paths.length]?.slice(1, -11) as string;
-    fs.unlinkSync(path.slice(0, -11));
-    freshLink(fs, target.replace("link-to-the-directory", "directory-number"), path.slice(0, -11));
-    for (let i = 0; i < 3; i++) assert.equal(walker.ino(path), plain.ino(path), path);
+  const link = "/directory-number-one/the-link";
+  freshLink(fs, "first", link);
+  const file = `${link}/file`;
+  // The same directories, and more behind them, so that each word of the first chain has one of its kind in its place.
+  const deep = "/directory-number-one/second/of/many/others";
+  fs.mkdirSync(deep, { recursive: true });
+  fs.writeFileSync(`${deep}/file`, "deep");
+  const way = "/directory-number-one/to-many-others";
+  const written = () => memoryOf(vfs).word(walker.core.scratchBase() + S_PREFIX_WRITTEN);
+  walker.learn(file);
+  const begin = written();
+  while (written() - begin <= PREFIX_RING_SIZE) {
+    freshLink(fs, "second/of/many/others", way);
+    for (let i = 0; i < 3; i++) walker.ino(`${way}/file`);
+    fs.unlinkSync(way);
   }
+  fs.unlinkSync(link);
+  freshLink(fs, "second", link);
+  const ino = plain.ino(file);
+  for (let i = 0; i < 6; i++) assert.equal(walker.ino(file), ino, `walk ${i}`);
+  assert.ok(walker.knows(file));
 });

@@ -6,6 +6,7 @@ const PERMISSION = "vfs/walk/permission.ts";
 const DROP = "vfs/walk/drop.ts";
 const DENTRY = "vfs/dcache/dentry.ts";
 const PREFIX = "vfs/walk/prefix-cache.ts";
+const PREFIX_LINKS = "vfs/walk/prefix-links.ts";
 /** One thread looks a file up before and after it finds the new place of a directory above, which another thread moves. */
 const MOVED_WHILE_SEEN =
   "prefixes@rename: sysRename(path=/aaaaaaaa path2=/moved flags=0) || looks: sysStat(path=/aaa*36); sysStat(path=/moved)";
@@ -162,5 +163,74 @@ export const IN_RCU: Mutant[] = [
       },
     ],
     caughtBy: [generation("asked about once")],
+  },
+  {
+    name: "an entry of the prefix cache has no generation number",
+    edits: [
+      {
+        file: PREFIX_LINKS,
+        from: "  return !prefixLinksLater && addGeneration(sb, d.generation);\n",
+        to: "  return !prefixLinksLater;\n",
+      },
+    ],
+    caughtBy: [pair("numbered@invalidate || looks"), generation("until the number moves")],
+  },
+  {
+    name: "an entry of the prefix cache has half of a generation number",
+    edits: [
+      {
+        file: PREFIX_LINKS,
+        from: "  return addOther(at, <u32>generation) && addOther(at + 4, <u32>(generation >> 32));\n",
+        to: "  return addOther(at, <u32>generation);\n",
+      },
+    ],
+    caughtBy: [generation("until the number moves")],
+  },
+  {
+    name: "the prefix cache takes in a name about which its driver was not asked",
+    edits: [
+      {
+        file: PREFIX_LINKS,
+        from: "  prefixLinksLater = !isCurrent(d, sb);\n",
+        to: "",
+      },
+      {
+        file: PREFIX_LINKS,
+        from: "  return !prefixLinksLater && addGeneration(sb, d.generation);\n",
+        to: "  return addGeneration(sb, sb.generation);\n",
+      },
+    ],
+    caughtBy: [generation("was not asked about")],
+  },
+  {
+    name: "a path that begins in a driver has no entry of the prefix cache",
+    edits: [
+      {
+        file: PREFIX,
+        from: "    if (walked ? !prefixCacheFill(start, path) : ",
+        to: "    if (walked ? prefixCacheFill(start, path) && false : ",
+      },
+    ],
+    caughtBy: [generation("begin in the driver")],
+  },
+  {
+    name: "parts of a path whose directory has an entry of the prefix cache take entries too",
+    edits: [{ file: PREFIX, from: "  if (nd.state & ND_PREFIX) return;\n", to: "" }],
+    caughtBy: [tests("walk/prefix-cache-entries", "no part takes another one")],
+  },
+  {
+    name: "a prefix is only taken in if it misses twice in a row in its set",
+    edits: [{ file: PREFIX, from: "      else if (!takeWay(first, tag, tags)) return;\n", to: "      else return;\n" }],
+    caughtBy: [tests("walk/prefix-cache-entries", "walks in turn, also")],
+  },
+  {
+    name: "a stale entry of the prefix cache keeps its way",
+    edits: [{ file: PREFIX, from: "      if (e != 0) store<u16>(e, 0, LEN);\n", to: "      if (e != 0) return;\n" }],
+    caughtBy: [tests("walk/prefix-cache-entries", "walks in turn, also")],
+  },
+  {
+    name: "entries of the prefix cache that nobody asks for stay",
+    edits: [{ file: PREFIX, from: "      if (--evictIn != 0) return false;\n", to: "      return false;\n" }],
+    caughtBy: [tests("walk/prefix-cache-entries", "take the place of others")],
   },
 ];

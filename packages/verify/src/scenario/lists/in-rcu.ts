@@ -2,7 +2,8 @@
 import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
 import { access, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
-import { chmod, chown, mkdir, ONLY_OTHER, open, setacl, WITHOUT_OTHER } from "../setup-calls.js";
+import { NUMBERED_PATH } from "../driver.js";
+import { chmod, chown, mkdir, mount, ONLY_OTHER, open, setacl, WITHOUT_OTHER } from "../setup-calls.js";
 
 type Operations = Record<string, (ProgramCall | ProgramCall[])[]>;
 
@@ -45,5 +46,16 @@ const GENERATION: Operations = {
   looks: [[stat("/m/s/g"), stat("/m/f")]],
 };
 
+const again = open("/m/again", O_CREAT | O_WRONLY);
+const FILE = `/m${NUMBERED_PATH}/g`;
+
+/** What is in the prefix cache, and what the driver takes back. */
+const NUMBERED: Operations = {
+  stat: [stat(FILE), stat(`/m${NUMBERED_PATH}/none`), stat(`/m${NUMBERED_PATH}/../directory-two/g`)],
+  invalidate: [invalidate("/m"), [again, invalidate("/m")], [again, invalidate("/m"), stat(FILE)]],
+  mount: [[mount(`/m${NUMBERED_PATH}`), umount(`/m${NUMBERED_PATH}`)], umount("/m", MNT_DETACH)],
+  looks: [[stat(FILE), stat("/m/again"), stat(FILE)]],
+};
+
 /** By tree. */
-export const IN_RCU: Record<string, Operations> = { acls: ACLS, generation: GENERATION };
+export const IN_RCU: Record<string, Operations> = { acls: ACLS, generation: GENERATION, numbered: NUMBERED };
