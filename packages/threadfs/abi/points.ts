@@ -47,7 +47,7 @@ export const LOCKED_LOOKUP = 19;
 export const UNLAZY_HALF = 20;
 /**
  * A mount point was found, the mount table is not read yet. a: dentry; b: 0 in a walk; 1 in a call that mounts, which has not asked yet
- * whether the place was removed; 2: it has.
+ * whether the place was removed; 2: it has; 3: no mount was found, in a call that is about to remove or rename the name.
  */
 export const MOUNT_CHECK = 21;
 /** The walk's start was read, its sequence is not checked yet. */
@@ -90,6 +90,8 @@ export const MOUNT_DETACH = 50;
 export const UNALIAS = 51;
 /** A dentry is the first one of its chain. a: dentry. */
 export const HASHED = 52;
+/** A name is gone, and the mounts of other namespaces on it are not detached yet. a: dentry. */
+export const REMOVED_MOUNTPOINT = 53;
 /** A write has its file's lock and knows its position. a: inode; b: bytes to write. */
 export const WRITE_BEGIN = 60;
 /** A write of more than IO_SIZE bytes has written a part, and more follow. a: inode; b: bytes written. */

@@ -26,6 +26,7 @@ import {
   likeSource,
   type Propagation,
   receives,
+  topmost,
   treeOf,
 } from "./linux/propagation.js";
 import { mayBeFreed, usesLess } from "./linux/quota.js";
@@ -93,7 +94,8 @@ const isNamespace = (s: State, m: number): boolean => m === s.rootMount || get(s
 const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed || isBelowRemoved(s, d);
 
 function attach(s: State, id: number, parent: number, point: number, fresh: readonly number[]): 0 | string {
-  if (isGone(s, point)) return "ENOENT";
+  // What stands in another place of it may have to go onto its root.
+  if (isGone(s, point) || isGone(s, get(s.mounts, topmost(s, id)).root)) return "ENOENT";
   attachTree(s, id, parent, point, fresh);
   return 0;
 }

@@ -30,6 +30,7 @@ import { DIRENT_SIZE } from "../../../threadfs/dist/generated/core-layout.js";
 import { defined } from "../support/defined.js";
 import { inherited } from "./acl.js";
 import { type CallArguments, isError, type Lookup } from "./call.js";
+import { detachNext, moreOn, mountpointLock, refuseMountpoints } from "./linux/mountpoints.js";
 import { mayBeFreed, refuseInode } from "./linux/quota.js";
 import { capable, inGroup, permission, wantWrite } from "./permission.js";
 import {
@@ -43,7 +44,6 @@ import {
   inodeOf,
   isBelow,
   isDir,
-  isMountpoint,
   newInode,
   type Path,
   patch,
@@ -328,7 +328,8 @@ function* remove(me: Me, { dirfd, path }: Lookup, asDir: boolean): Steps<number 
   const driver = (s: State) => isDriver(s, inodeOf(s, at.d));
   const begin = (s: State): 0 | string => {
     const d = locked(s);
-    if (isMountpoint(s, d)) return "EBUSY";
+    const refused = refuseMountpoints(s, me, [d]);
+    if (refused) return refused;
     if (asDir && !isEmpty(s, d)) return "ENOTEMPTY";
     if (!driver(s)) loseName(s, d);
     return 0;
@@ -336,10 +337,17 @@ function* remove(me: Me, { dirfd, path }: Lookup, asDir: boolean): Steps<number 
   const upper = (s: State) => (driver(s) || !asDir ? 0 : addLinks(s, get(s.dentries, at.d).ino, -1));
   return yield* change(me, [
     { locks: (s) => [mutexOf(s, at.d)], run: check },
-    { locks: (s) => [mutexOf(s, victim(s))], run: begin },
+    { locks: (s) => [mutexOf(s, victim(s)), mountpointLock(s, [victim(s)])], run: begin },
     ...(asDir ? [{ run: upper }] : []),
     { run: (s) => (driver(s) ? 0 : resize(s, at.d, -1)) },
-    { run: (s) => void dropName(s, locked(s)) },
+    {
+      run: (s, again) => {
+        if (again !== undefined) return detachNext(s, again);
+        const d = locked(s);
+        dropName(s, d);
+        return moreOn(s, d);
+      },
+    },
   ]);
 }
 
@@ -430,7 +438,8 @@ function* sysRename(me: Me, { dirfd, path, dirfd2, path2, flags = 0 }: A["sysRen
   const dirIno = (s: State, at: Path) => get(s.dentries, at.d).ino;
   const begin = (s: State): 0 | string => {
     const target = t(s);
-    if (isMountpoint(s, d(s)) || (target !== undefined && isMountpoint(s, target))) return "EBUSY";
+    const refused = refuseMountpoints(s, me, [d(s), target]);
+    if (refused) return refused;
     if (exchange || target === undefined) return 0;
     if (isDir(inodeOf(s, target)) && !isEmpty(s, target)) return "ENOTEMPTY";
     loseName(s, target);
@@ -465,10 +474,17 @@ function* sysRename(me: Me, { dirfd, path, dirfd2, path2, flags = 0 }: A["sysRen
       locks: (s) => [upper(s), mutexOf(s, a.d), mutexOf(s, b.d)],
       run: (s) => refuseRename(s, me, a, b, flags),
     },
-    { locks: (s) => [mutexOf(s, t(s))], run: begin },
+    { locks: (s) => [mutexOf(s, t(s)), mountpointLock(s, [d(s), t(s)])], run: begin },
     ...(exchange ? exchanging : replacing),
     { run: (s) => touch(s, get(s.dentries, d(s)).ino) },
-    { run: (s) => void moveName(s, a, d(s), b, t(s), exchange) },
+    {
+      run: (s, again) => {
+        if (again !== undefined) return detachNext(s, again);
+        const target = t(s);
+        moveName(s, a, d(s), b, target, exchange);
+        return exchange || target === undefined ? 0 : moreOn(s, target);
+      },
+    },
   ]);
 }
 

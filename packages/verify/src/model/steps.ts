@@ -9,6 +9,7 @@
  * A result that is a string is an error: "ENOENT".
  */
 import { isError } from "./call.js";
+import { detachNameless } from "./linux/mountpoints.js";
 import { leaveNamespace } from "./linux/namespaces.js";
 import { withoutOwner } from "./locks/locks.js";
 import { dropReserved, get, inoOf, type OpenFile, ofContext, ofFile, patch, type State } from "./state.js";
@@ -71,11 +72,17 @@ export interface Done<T> {
   result: T;
 }
 
+/** A phase goes on in one step more, with this number. */
+export interface Again {
+  again: number;
+}
+
 /** One step of a change: it waits until no other operation holds its locks, takes them, and runs. */
 export interface Phase<T> {
   /** Names of locks; undefined ones are left out. */
   locks?(s: State): (string | undefined)[];
-  run(s: State): T | Done<T | number> | number | string | undefined;
+  /** `again`: what its last step has returned. */
+  run(s: State, again?: number): T | Done<T | number> | Again | number | string | undefined;
 }
 
 /**
@@ -88,22 +95,32 @@ export function* change<T extends object>(me: Me, phases: Phase<T>[]): Steps<T |
   let result: T | number | undefined;
   me.changes = true;
   for (const [n, { locks = () => [], run }] of phases.entries()) {
-    const r = yield* step((s) => {
-      const wanted = locks(s).filter((name) => name !== undefined);
-      if (wanted.some((name) => (s.locks.get(name) ?? me.id) !== me.id)) return BLOCKED;
-      const returned = run(s) ?? 0;
-      for (const name of wanted) s.locks.set(name, me.id);
-      if (isError(returned) || isDone(returned) || n === phases.length - 1) unlockAll(s, me);
-      return returned;
-    });
-    if (isError(r)) return r;
-    if (isDone(r)) return r.result;
-    result ??= r;
+    for (let again: number | undefined, ended = false; !ended; ) {
+      const sent = again;
+      const r = yield* step((s) => {
+        const wanted = locks(s).filter((name) => name !== undefined);
+        if (wanted.some((name) => (s.locks.get(name) ?? me.id) !== me.id)) return BLOCKED;
+        const returned = run(s, sent) ?? 0;
+        for (const name of wanted) s.locks.set(name, me.id);
+        const isLast = n === phases.length - 1 && !isAgain(returned);
+        if (isError(returned) || isDone<T | number>(returned) || isLast) unlockAll(s, me);
+        return returned;
+      });
+      if (isError(r)) return r;
+      if (isDone<T | number>(r)) return r.result;
+      ended = !isAgain(r);
+      if (isAgain(r)) again = r.again;
+      else result ??= r;
+    }
   }
   return result ?? 0;
 }
 
-function isDone<T>(returned: T | Done<T> | number): returned is Done<T> {
+function isAgain(returned: unknown): returned is Again {
+  return typeof returned === "object" && returned !== null && "again" in returned;
+}
+
+function isDone<T>(returned: unknown): returned is Done<T> {
   return typeof returned === "object" && returned !== null && "done" in returned;
 }
 
@@ -137,6 +154,7 @@ export function recoverFrom(s: State, id: number): void {
     patch(s.contexts, ctx, { fds: Object.fromEntries(kept) });
   }
   for (const key of [...s.pins.keys()]) if (key === `request ${id}`) unpin(s, key);
+  detachNameless(s);
   // What was closing a context goes on.
   for (const [ctx, { closed }] of s.contexts) {
     if (!closed) continue;

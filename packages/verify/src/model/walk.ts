@@ -10,6 +10,7 @@ import {
 import { MAXSYMLINKS } from "../../../threadfs/dist/generated/core-layout.js";
 
 import { isError } from "./call.js";
+import { uppermostBelow } from "./linux/mountpoints.js";
 import { accessed, permission } from "./permission.js";
 import {
   addName,
@@ -286,14 +287,6 @@ function* invalidate(me: Me, d: number, name: string, stale: number): Steps<void
       return false;
     });
   }
-}
-
-/** The mount to detach next: on the newest mount on the dentry or below it, the one on which nothing is mounted. */
-function uppermostBelow(s: State, d: number): number | undefined {
-  const newest = [...s.mounts].reverse();
-  let top = newest.find(([, { parent, point }]) => parent !== 0 && isBelow(s, point, d))?.[0];
-  for (let on = top; on !== undefined; on = newest.find(([, { parent }]) => parent === top)?.[0]) top = on;
-  return top;
 }
 
 /**

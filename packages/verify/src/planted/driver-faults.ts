@@ -3,7 +3,7 @@ import { alloc, death, fsck, pair, tests, torture } from "./detectors.js";
 import type { Mutant } from "./faults.js";
 
 const ALIAS = "vfs/dcache/d-alias.ts";
-const UMOUNT = "vfs/mount/umount.ts";
+const MOUNTPOINT = "vfs/mount/mountpoint.ts";
 
 export const DRIVERS: Mutant[] = [
   {
@@ -57,14 +57,14 @@ export const DRIVERS: Mutant[] = [
   },
   {
     name: "a stale directory goes with the mounts that stand on it, and not with those below",
-    edits: [{ file: UMOUNT, from: "isSubdir(m.mountpoint, d)) return m;", to: "m.mountpoint == d) return m;" }],
+    edits: [{ file: MOUNTPOINT, from: "isSubdir(m.mountpoint, d)) return m;", to: "m.mountpoint == d) return m;" }],
     caughtBy: [alloc("gone stale"), fsck(), torture()],
   },
   {
     name: "a stale directory is unhashed with the mounts below it",
     edits: [
       {
-        file: UMOUNT,
+        file: MOUNTPOINT,
         from: "    foundBelow = mountBelow(d);\n    if (!foundBelow) dDropLocked(d);\n",
         to: "    dDropLocked(d);\n",
       },
@@ -75,12 +75,12 @@ export const DRIVERS: Mutant[] = [
     name: "a stale directory is unhashed before the mounts below it are detached",
     edits: [
       {
-        file: UMOUNT,
+        file: MOUNTPOINT,
         from: "    if (!foundBelow) dDropLocked(d);\n",
         to: "    dDropLocked(d);\n",
       },
       {
-        file: UMOUNT,
+        file: MOUNTPOINT,
         from: "  for (let left = objectsMax(); !dropUnmounted(d, parent, hashLen, inode); left--) {\n    if (left == 0) corrupt(d.at);\n    list = detachTree(foundBelow, list);\n  }\n",
         to: "  while (foundBelow) {\n    list = detachTree(foundBelow, list);\n    lock(G_MOUNT_LOCK);\n    lock(G_RENAME_LOCK);\n    foundBelow = mountBelow(d);\n    unlock(G_RENAME_LOCK);\n    unlock(G_MOUNT_LOCK);\n  }\n",
       },
@@ -96,7 +96,7 @@ export const DRIVERS: Mutant[] = [
     name: "a driver's verdict is used for the name that a dentry has got since",
     edits: [
       {
-        file: UMOUNT,
+        file: MOUNTPOINT,
         from: "  if ((seq & 1) != 0 || atomic.load<u32>(d.seq) != seq) return;\n",
         to: "  if ((seq & 1) != 0) return;\n",
       },
@@ -108,7 +108,7 @@ export const DRIVERS: Mutant[] = [
     edits: [
       {
         file: "vfs/ops/unlink.ts",
-        from: "  const below = d.inode.isDir && hasMountBelow(d);\n",
+        from: "  const below = (d.inode.isDir || isMounted(d)) && hasMountBelow(d);\n",
         to: "  const below = false;\n",
       },
     ],

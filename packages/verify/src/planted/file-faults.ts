@@ -69,20 +69,31 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/ops/unlink.ts",
-        from: "  if (err == 0) {\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
-        to: "  if (err == 0) {\n    const full = d.nrChildren != 0;\n    mutexLock(i.mutex);\n    if (isMounted(d)) err = -EBUSY;",
+        from: "    mutexLock(i.mutex);\n    err = unlinkLocked(nd, d, dirs);\n",
+        to: "    full = d.nrChildren != 0;\n    mutexLock(i.mutex);\n    err = unlinkLocked(nd, d, dirs);\n",
       },
       {
         file: "vfs/ops/unlink.ts",
-        from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;",
-        to: "    else if (dirs && full) err = -ENOTEMPTY;",
+        from: "let detached: Mount = changetype<Mount>(0);\n",
+        to: "let detached: Mount = changetype<Mount>(0);\nlet full = false;\n",
+      },
+      {
+        file: "vfs/ops/unlink.ts",
+        from: "  const err = dirs && d.nrChildren != 0 ? -ENOTEMPTY : 0;\n",
+        to: "  const err = dirs && full ? -ENOTEMPTY : 0;\n",
       },
     ],
     caughtBy: [pair("small@sysUnlink(path=/o removedir || mkdir"), pair("small@rmdir || mkdir", { bound: 2 })],
   },
   {
     name: "rmdir does not check for children",
-    edits: [{ file: "vfs/ops/unlink.ts", from: "    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;\n", to: "" }],
+    edits: [
+      {
+        file: "vfs/ops/unlink.ts",
+        from: "  const err = dirs && d.nrChildren != 0 ? -ENOTEMPTY : 0;\n",
+        to: "  const err = 0;\n",
+      },
+    ],
     caughtBy: [fsck(), pair("small@rmdir || mkdir")],
   },
   {

@@ -19,7 +19,7 @@ import { tracepoint } from "../../tracepoints";
 import { Inode } from "../inode/inode";
 import { iput } from "../inode/iput";
 import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
-import { hasMountBelow } from "../mount/umount";
+import { hasMountBelow } from "../mount/mountpoint";
 import { isBelowRemoved, isSubdir } from "./d-lookup";
 import { dMove } from "./d-move";
 import { dAdd, dget, dput } from "./dcache";

@@ -142,15 +142,14 @@ function copyIn(group: u64, top: Mount, parent: Mount): Mount {
 export let movedFrom: Mount = changetype<Mount>(0);
 export let movedFromPoint: Dentry = changetype<Dentry>(0);
 
-/** Attaches everything, in one transaction. -ENOENT: the place has been removed, and everything is as it was. */
+/** Attaches everything, in one transaction. -ENOENT: the place, or the root of the mount, has been removed, and everything is as it was. */
 function commit(top: Mount, parent: Mount, d: Dentry, moving: bool): i32 {
   lock(G_MOUNT_LOCK);
   logInScratch(true);
   writeSeqBegin(G_MOUNT_SEQ);
   let err = 0;
-  const over = topmost(top);
-  for (let t = tops; t && err == 0; t = changetype<Mount>(<usize>t.topNext))
-    if (lookupMnt(changetype<Mount>(<usize>t.oldParent), d) && cannotMount(over.root)) err = -ENOENT;
+  // Of the uppermost mount on it: what stands in the place of a copy may have to go there. As in Linux it is asked also if nothing has to.
+  if (cannotMount(topmost(top).root)) err = -ENOENT;
   if (err == 0) {
     if (moving) {
       movedFrom = top.parent;

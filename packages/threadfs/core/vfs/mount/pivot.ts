@@ -20,7 +20,7 @@ import { FOR_PATH, filenameLookup, pathPut } from "../walk/namei";
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, Nameidata } from "../walk/nameidata";
 import { checkMnt } from "./mnt-ns";
 import { lockedMnt, lockedOn, lockMount, unlockMount } from "./mount";
-import { cannotMount, hashMount, Mount, mntget, mntput, unhashMount } from "./namespace";
+import { cannotMount, hashMount, hashMountAt, Mount, mntget, mntput, unhashMount } from "./namespace";
 
 const DIRECTORY: u32 = LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
 
@@ -69,12 +69,12 @@ function exchange(rootMnt: Mount, newMnt: Mount, onMnt: Mount, on: Dentry): i32 
   unhashMount(rootMnt);
   const err = hashMount(rootMnt, onMnt, on);
   if (err == 0) {
-    // The old root's place, which was valid for a mount.
-    hashMount(newMnt, parent, point);
+    // The old root's place, also if its name was removed meanwhile: the remover detaches what stands there then.
+    hashMountAt(newMnt, parent, point);
     return 0;
   }
-  hashMount(rootMnt, parent, point);
-  hashMount(newMnt, fromMnt, fromPoint);
+  hashMountAt(rootMnt, parent, point);
+  hashMountAt(newMnt, fromMnt, fromPoint);
   return err;
 }
 

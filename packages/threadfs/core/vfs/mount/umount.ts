@@ -1,5 +1,5 @@
 /**
- * Detaches mounts: for umount(2) (do-umount.ts), and those on a directory of a driver that has been removed behind the tree's back.
+ * Detaches mounts: for umount(2) (do-umount.ts), and those whose mount point loses its name (mountpoint.ts).
  *
  * Detached mounts are linked by `detachedNext`, with the references that they held (`oldParent`, `oldPoint`), until their
  * detacher puts these references outside of the namespace lock: the last one may end a file system, which calls a
@@ -10,13 +10,11 @@ import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { set32 } from "../../mem/undo/log";
-import { isSubdir } from "../dcache/d-lookup";
-import { dDropLocked, dput } from "../dcache/dcache";
-import { D_MOUNTED, D_UNHASHED, Dentry } from "../dcache/dentry";
-import { Inode } from "../inode/inode";
-import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS, G_RENAME_LOCK } from "../layout";
+import { dput } from "../dcache/dcache";
+import { Dentry } from "../dcache/dentry";
+import { G_MOUNT_LOCK, G_MOUNT_SEQ, G_MOUNTS } from "../layout";
 import { countDetached } from "./mnt-ns";
-import { lockNamespace, Mount, mntput, noMount, unhashMount, unlockNamespace } from "./namespace";
+import { Mount, mntput, noMount, unhashMount } from "./namespace";
 import { forgetMount } from "./pnode";
 
 /**
@@ -87,81 +85,4 @@ export function putDetached(list: Mount): void {
     mntput(m);
     m = next;
   }
-}
-
-// ------------------------------------------------------------------------------------------- removed directories
-
-/** A mount whose mount point is `d` or lies below it; null: there is none. Under the mount lock and the rename lock. */
-function mountBelow(d: Dentry): Mount {
-  let left = objectsMax();
-  for (let p = load<u32>(G_MOUNTS); p != 0; ) {
-    if (left-- == 0) corrupt(p);
-    const m = changetype<Mount>(<usize>p);
-    if (m.parent != m && m.mountpoint.sb == d.sb && isSubdir(m.mountpoint, d)) return m;
-    p = m.allNext;
-  }
-  return noMount();
-}
-
-export function hasMountBelow(d: Dentry): bool {
-  return changetype<usize>(mountBelow(d)) != 0;
-}
-
-/**
- * Unhashes a dentry that has nothing below it, for which d_lock is enough: hashMount() takes it too. False: a mount stands
- * on it.
- */
-function dropLeaf(d: Dentry, seq: u32): bool {
-  lock(d.lockref);
-  const mounted = (d.flags & D_MOUNTED) != 0;
-  if (!mounted && atomic.load<u32>(d.seq) == seq) dDropLocked(d);
-  unlock(d.lockref);
-  return !mounted;
-}
-
-/** What dropUnmounted() found instead of dropping the dentry. */
-let foundBelow: Mount = changetype<Mount>(0);
-
-/**
- * Unhashes the dentry if nothing is mounted on it or below it, both in one transaction: hashMount() attaches nothing below
- * a dentry that is unhashed, and no move takes a mount there. False: `foundBelow`. A dentry that has another name, place
- * or inode by now is not the one that was found stale, and stays.
- */
-function dropUnmounted(d: Dentry, parent: Dentry, hashLen: u64, inode: Inode): bool {
-  lock(G_MOUNT_LOCK);
-  lock(G_RENAME_LOCK);
-  lock(d.lockref);
-  foundBelow = noMount();
-  if (d.parent == parent && d.hashLen == hashLen && d.inode == inode && !(d.flags & D_UNHASHED)) {
-    foundBelow = mountBelow(d);
-    if (!foundBelow) dDropLocked(d);
-  }
-  unlock(d.lockref);
-  unlock(G_RENAME_LOCK);
-  unlock(G_MOUNT_LOCK);
-  return !foundBelow;
-}
-
-/**
- * d_invalidate(): unhashes a dentry that its file system calls stale, and detaches the mounts on it and below it, because
- * no path leads to them any more. The mounts first, so that nothing is lost if the thread dies in between: the next lookup
- * finds the dentry stale again. `seq`: the sequence that the dentry had when the file system was asked; if it has changed
- * since, the reply was about something else. The caller has a reference, and holds neither the namespace lock nor a spin
- * lock.
- */
-export function dInvalidate(d: Dentry, seq: u32): void {
-  const parent = d.parent;
-  const hashLen = d.hashLen;
-  const inode = d.inode;
-  if ((seq & 1) != 0 || atomic.load<u32>(d.seq) != seq) return;
-  if ((!inode || !inode.isDir) && dropLeaf(d, seq)) return;
-  if (dropUnmounted(d, parent, hashLen, inode)) return;
-  lockNamespace();
-  let list = noMount();
-  for (let left = objectsMax(); !dropUnmounted(d, parent, hashLen, inode); left--) {
-    if (left == 0) corrupt(d.at);
-    list = detachTree(foundBelow, list);
-  }
-  unlockNamespace();
-  putDetached(list);
 }

@@ -12,7 +12,9 @@ import { dput, dSetFlags } from "../dcache/dcache";
 import { D_CANT_MOUNT, D_UNHASHED, Dentry } from "../dcache/dentry";
 import { currentTime, Inode, ihold } from "../inode/inode";
 import { iput } from "../inode/iput";
-import { isMounted } from "../mount/namespace";
+import { detachMounts, lockMountpoints, unlockMountpoints } from "../mount/mountpoint";
+import { Mount, noMount } from "../mount/namespace";
+import { putDetached } from "../mount/umount";
 import { notifyMove } from "../notify/fsnotify";
 import { happened } from "../recovery/outcome";
 import { Context } from "../task/cred";
@@ -81,11 +83,13 @@ export function doRename(nd: Nameidata, nd2: Nameidata, flags: u32): i32 {
     nd.putInode_ = 0;
     nd2.putDentry_ = 0;
     nd2.putInode_ = 0;
+    detached = noMount();
     if (nd.mnt.sb.driver != 0) err = lookupBoth(nd, nd2);
     if (err == 0) err = renameTry(nd, nd2, flags);
     // Puts what the rename replaced when no lock is held, because it may have lost its last name.
     putAfterRename(nd);
     putAfterRename(nd2);
+    putDetached(detached);
   }
   pathPut(nd2);
   pathPut(nd);
@@ -163,11 +167,18 @@ function mayRename(c: Context, from: Inode, d: Dentry, to: Inode, t: Dentry, exc
   return err;
 }
 
+/** Second return value of moveLocked(): mounts for putDetached(). */
+let detached: Mount = changetype<Mount>(0);
+
 function moveLocked(nd: Nameidata, d: Dentry, nd2: Nameidata, t: Dentry, exchange: bool): i32 {
   const from = nd.dentry;
   const to = nd2.dentry;
-  if (isMounted(d) || isMounted(t)) return -EBUSY;
-  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) return -ENOTEMPTY;
+  const locked = lockMountpoints(nd.ctx, d, t);
+  if (locked < 0) return locked;
+  if (!exchange && t.inode_ != 0 && t.inode.isDir && t.nrChildren != 0) {
+    unlockMountpoints(locked);
+    return -ENOTEMPTY;
+  }
   const now = currentTime();
   const wasHashed = !(t.flags & D_UNHASHED);
   const moved = d.inode;
@@ -188,6 +199,8 @@ function moveLocked(nd: Nameidata, d: Dentry, nd2: Nameidata, t: Dentry, exchang
   if (counted) txEnd();
   txEnd();
   happened(0);
+  if (replaced) detached = detachMounts(t, locked);
+  unlockMountpoints(locked);
   if (left) dput(from);
   return 0;
 }

@@ -10,8 +10,9 @@ import { D_CANT_MOUNT, D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dent
 import { Inode, ihold } from "../inode/inode";
 import { iput } from "../inode/iput";
 import { G_MOUNT_LOCK, G_RENAME_LOCK } from "../layout";
-import { isMounted } from "../mount/namespace";
-import { dInvalidate, hasMountBelow } from "../mount/umount";
+import { detachMounts, dInvalidate, hasMountBelow, lockMountpoints, unlockMountpoints } from "../mount/mountpoint";
+import { isMounted, Mount, noMount } from "../mount/namespace";
+import { putDetached } from "../mount/umount";
 import { notifyDelete } from "../notify/fsnotify";
 import { driverChangeShown, driverRemoved } from "../recovery/driver-change";
 import { happened } from "../recovery/outcome";
@@ -46,18 +47,37 @@ export function doUnlink(nd: Nameidata, dirs: bool): i32 {
   if (!i) err = -ENOENT;
   else if (!dirs && hasTrailingSlash(nd)) err = i.isDir ? -EISDIR : -ENOTDIR;
   else err = mayDelete(nd.ctx, dir, d, dirs);
+  detached = noMount();
   if (err == 0) {
     mutexLock(i.mutex);
-    if (isMounted(d)) err = -EBUSY;
-    else if (d.sb.driver != 0) err = unlinkDriver(dir, d);
-    else if (dirs && d.nrChildren != 0) err = -ENOTEMPTY;
-    else tmpfsUnlink(nd.dentry, d);
+    err = unlinkLocked(nd, d, dirs);
     mutexUnlock(i.mutex);
   }
   mutexUnlock(dir.mutex);
   dput(d);
   if (i) iput(i);
   pathPut(nd);
+  putDetached(detached);
+  return err;
+}
+
+/** Second return value of unlinkLocked(): mounts for putDetached(). */
+let detached: Mount = changetype<Mount>(0);
+
+/** vfs_unlink() and vfs_rmdir() behind may_delete(), under both i_mutexes. */
+function unlinkLocked(nd: Nameidata, d: Dentry, dirs: bool): i32 {
+  const locked = lockMountpoints(nd.ctx, d, d);
+  if (locked < 0) return locked;
+  if (d.sb.driver != 0) {
+    unlockMountpoints(locked);
+    return unlinkDriver(nd.inode, d);
+  }
+  const err = dirs && d.nrChildren != 0 ? -ENOTEMPTY : 0;
+  if (err == 0) {
+    tmpfsUnlink(nd.dentry, d);
+    detached = detachMounts(d, locked);
+  }
+  unlockMountpoints(locked);
   return err;
 }
 
@@ -71,10 +91,10 @@ function unlinkDriver(dir: Inode, d: Dentry): i32 {
   }
   driverRemoved(d, dir);
   happened(0);
-  // Nothing is mounted on it, but perhaps below it: the driver may remove a directory that is not empty.
+  // Other namespaces may have mounts on it; and any below it, because the driver may remove a directory that is not empty.
   lock(G_MOUNT_LOCK);
   lock(G_RENAME_LOCK);
-  const below = d.inode.isDir && hasMountBelow(d);
+  const below = (d.inode.isDir || isMounted(d)) && hasMountBelow(d);
   if (below) {
     unlock(G_RENAME_LOCK);
     unlock(G_MOUNT_LOCK);

@@ -16,7 +16,7 @@ import { modeChangeBegin, modeChangeEnd } from "../dcache/dcache";
 import { D_DRIVER_PENDING, Dentry, setFlags } from "../dcache/dentry";
 import { setDriverAttr } from "../inode/icache";
 import { beginAttr, currentTime, endAttr, Inode, setMtime } from "../inode/inode";
-import { dInvalidate } from "../mount/umount";
+import { dInvalidate } from "../mount/mountpoint";
 import { changeBegin, changeEnd, notifyCreated, notifyDelete } from "../notify/fsnotify";
 
 enum Change {

@@ -2,7 +2,7 @@
 
 import { corrupt, objectsMax } from "../../mem/bounds";
 import { lock, unlock } from "../../mem/lock/lock";
-import { D_DRIVER_PENDING } from "../dcache/dentry";
+import { D_DRIVER_PENDING, D_UNHASHED } from "../dcache/dentry";
 import { CTX_TABLE, G_MOUNT_LOCK, G_MOUNTS, MAX_CONTEXTS } from "../layout";
 import { namespaceOf } from "../mount/mnt-ns";
 import { Mount, rootMount } from "../mount/namespace";
@@ -33,8 +33,8 @@ function isUsed(ns: Mount): bool {
 }
 
 /**
- * Detaches the mounts below directories that a driver was removing when the thread died: storeCounts() unhashes these
- * directories; and the mounts that had no place yet, or no more, and are still in the list and in a group (mount/copy-tree.ts,
+ * Detaches the mounts on names that a dead thread has removed, and has not detached (mount/mountpoint.ts); those below directories that a driver was
+ * removing when the thread died: storeCounts() unhashes these directories; and the mounts that had no place yet, or no more, and are still in the list and in a group (mount/copy-tree.ts,
  * mount/pnode.ts), with those of a namespace that no context has: copies stand on each other, so the leaves go first. The
  * references that the mounts held are not put, because all are counted afterwards.
  */
@@ -48,6 +48,9 @@ export function detachPending(): void {
   }
 }
 
+/** No path leads to the dentry, or perhaps none does: the next lookup asks the driver. */
+const NAMELESS: u32 = D_UNHASHED | D_DRIVER_PENDING;
+
 function pendingMount(): Mount {
   let n = objectsMax();
   for (let p = load<u32>(G_MOUNTS); p != 0; p = changetype<Mount>(<usize>p).allNext) {
@@ -57,11 +60,11 @@ function pendingMount(): Mount {
     if (!namespaceOf(m) && m.nrChildren == 0) return m;
     if (m.parent == m) continue;
     let d = m.mountpoint;
-    for (let depth = objectsMax(); d.parent != d && !(d.flags & D_DRIVER_PENDING); depth--) {
+    for (let depth = objectsMax(); d.parent != d && !(d.flags & NAMELESS); depth--) {
       if (depth == 0) corrupt(d.at);
       d = d.parent;
     }
-    if (d.flags & D_DRIVER_PENDING) return m;
+    if (d.parent != d) return m;
   }
   return changetype<Mount>(0);
 }

@@ -27,7 +27,7 @@ import { dAdd, dDrop, dentryModeChanged, dget, dput } from "../dcache/dcache";
 import { D_COMPLETE, D_IDLE, D_OP_COMPARE, D_PAR_LOOKUP, Dentry } from "../dcache/dentry";
 import { igetDriver } from "../inode/icache";
 import { I_DEAD, Inode } from "../inode/inode";
-import { dInvalidate } from "../mount/umount";
+import { dInvalidate } from "../mount/mountpoint";
 import { DROP_NONE, dRevalidate, dropRcu, dropRcuNext, mustRevalidate } from "./drop";
 import { LOOKUP_CACHED, LOOKUP_REVAL, Nameidata } from "./nameidata";
 

@@ -219,8 +219,9 @@ def mounts():
     lines = {line.split()[0]: line.split() for line in open("/proc/self/mountinfo")}
     place_of = lambda line: line[4][len(top):]
     def way_to(line):
-        on = lines[line[1]] if line[1] in lines and line[4] != top else None
-        return place_of(line) if on is None else way_to(on) + " " + place_of(line)
+        on = lines.get(line[1])
+        above = on is None or not (on[4] + "/").startswith(top + "/")
+        return place_of(line) if above else way_to(on) + " " + place_of(line)
     numbers = {}
     def renumbered(field):
         name, colon, number = field.partition(":")

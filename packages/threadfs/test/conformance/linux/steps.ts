@@ -166,6 +166,8 @@ const LAST = ".last";
 
 class Tree {
   readonly #fds: number[] = [];
+  /** In which namespace each was opened. */
+  readonly #openers: (Vfs | Context)[] = [];
   #followed: Followed | undefined;
   /** Who makes the calls of `linux`. */
   #user: Vfs | Context;
@@ -186,8 +188,10 @@ class Tree {
   fd = (n: Arg): number => this.#fds[n as number] ?? 9999;
   #dir = (n: Arg) => (n === null ? undefined : this.fd(n));
 
+  #opener = (n: Arg): Vfs | Context => this.#openers[n as number] ?? this.vfs;
+
   #fs(dir: Arg): Fs {
-    return dir === null ? this.vfs.fs : this.vfs.at(this.fd(dir));
+    return dir === null ? this.#space.fs : this.#opener(dir).at(this.fd(dir));
   }
 
   /** A call of `vfs.linux`, in the form that is tested. */
@@ -289,8 +293,9 @@ class Tree {
 
   readonly #calls: Record<string, (...args: never[]) => unknown> = {
     open: (dir: Arg, path: string, flags: number, mode: number) => {
-      this.#fds.push(this.#fs(dir).openSync(path, flags, mode));
-      return this.#fds.length - 1;
+      const n = this.#fds.push(this.#fs(dir).openSync(path, flags, mode)) - 1;
+      this.#openers[n] = dir === null ? this.#space : this.#opener(dir);
+      return n;
     },
     statx: (path: string, follow: number, mask: number) => this.#statx(path, follow, mask),
     rename: (path: string, to: string) => this.#user.fs.renameSync(path, to),
@@ -307,17 +312,17 @@ class Tree {
     chdir: (path: string) => this.vfs.chdir(path),
     put_file: (path: string, text: string) => this.#user.fs.writeFileSync(path, text),
     close: (n: number) => {
-      this.vfs.fs.closeSync(this.fd(n));
+      this.#opener(n).fs.closeSync(this.fd(n));
       delete this.#fds[n];
     },
-    mkdir: (dir: Arg, path: string) => void (dir === null ? this.#space.fs : this.#fs(dir)).mkdirSync(path, 0o755),
+    mkdir: (dir: Arg, path: string) => void this.#fs(dir).mkdirSync(path, 0o755),
     symlink: (target: string, dir: Arg, path: string) => this.#fs(dir).symlinkSync(target, path),
     unlink: (dir: Arg, path: string) => this.#fs(dir).unlinkSync(path),
     rmdir: (dir: Arg, path: string) => this.#fs(dir).rmdirSync(path),
     stat: (dir: Arg, path: string) => shown(this.#fs(dir).lstatSync(path)),
-    fstat: (n: number) => shown(this.vfs.fs.fstatSync(this.fd(n))),
+    fstat: (n: number) => shown(this.#opener(n).fs.fstatSync(this.fd(n))),
     list: (dir: Arg, path: string) => this.#fs(dir).readdirSync(path).sort(),
-    write: (n: number, text: string) => this.vfs.fs.writeSync(this.fd(n), text),
+    write: (n: number, text: string) => this.#opener(n).fs.writeSync(this.fd(n), text),
     renameat2: (a: Arg, old: string, b: Arg, to: string, flags: number) =>
       this.#linux("renameat2", old, to, {
         ...{ oldDirFd: this.#dir(a), newDirFd: this.#dir(b) },
@@ -348,11 +353,11 @@ class Tree {
       }
     },
     unshare: () => {
-      this.#space = this.vfs.context({ mounts: "own" });
+      this.#user = this.#space = this.vfs.context({ mounts: "own" });
       this.#spaces.push(this.#space);
     },
     enter: (n: number) => {
-      this.#space = this.#spaces[n] ?? this.vfs;
+      this.#user = this.#space = this.#spaces[n] ?? this.vfs;
     },
     endspace: (n: number) => {
       (this.#spaces[n] as Context).close();

@@ -65,7 +65,7 @@ export const receives = (s: State, from: number, m: number): boolean =>
   [...placesOf(s, from)].some(({ place }) => place === m);
 
 /** The last of the mounts on the root of a mount. */
-function topmost(s: State, m: number): number {
+export function topmost(s: State, m: number): number {
   const on = mountOn(s, m, get(s.mounts, m).root);
   return on === undefined ? m : topmost(s, on);
 }

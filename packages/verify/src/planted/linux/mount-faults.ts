@@ -4,6 +4,7 @@ import type { Mutant } from "../faults.js";
 
 const flags = (pattern: string): Step => tests("vfs/mount/mount-flags", pattern);
 const namespaces = (pattern: string): Step => tests("vfs/mount/mnt-ns", pattern);
+const names = (pattern: string): Step => tests("vfs/mount/mountpoint", pattern);
 const shares = (pattern: string): Step => tests("vfs/mount/propagation", pattern);
 
 export const MOUNTS: Mutant[] = [
@@ -235,5 +236,112 @@ export const MOUNTS: Mutant[] = [
       },
     ],
     caughtBy: [shares("comes back when the copy goes")],
+  },
+  {
+    name: "a name is removed on which the caller's namespace has a mount",
+    edits: [
+      {
+        file: "vfs/mount/mountpoint.ts",
+        from: "  else if (isLocalMountpoint(c, d) || isLocalMountpoint(c, other)) err = -EBUSY;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [names("keeps its name"), pair("namespaces@removeOwn || stat")],
+  },
+  {
+    name: "a mount of another namespace keeps its name",
+    edits: [{ file: "vfs/mount/mountpoint.ts", from: "m.mountpoint == d && checkMnt(c, m)", to: "m.mountpoint == d" }],
+    caughtBy: [names("keeps its name")],
+  },
+  {
+    name: "a call of a closed context removes a name on which its namespace has a mount",
+    edits: [
+      {
+        file: "vfs/mount/mountpoint.ts",
+        from: "  if (!isAlive(c)) err = -EBADF;\n  else if (isLocal",
+        to: "  if (isLocal",
+      },
+      { file: "vfs/mount/mountpoint.ts", from: "import { Context, isAlive }", to: "import { Context }" },
+    ],
+    caughtBy: [names("closed meanwhile")],
+  },
+  {
+    name: "the mounts of other namespaces stay on a directory that is removed",
+    edits: [{ file: "vfs/ops/unlink.ts", from: "    detached = detachMounts(d, locked);\n", to: "" }],
+    caughtBy: [
+      names("of all other namespaces"),
+      pair("namespaces@remove: sysUnlink(path=/p/n removedir=true) || stat"),
+    ],
+  },
+  {
+    name: "the mounts of other namespaces stay on a directory that a rename replaces",
+    edits: [{ file: "vfs/ops/rename.ts", from: "  if (replaced) detached = detachMounts(t, locked);\n", to: "" }],
+    caughtBy: [names("of all other namespaces")],
+  },
+  {
+    name: "the mounts of other namespaces leave a directory that is renamed",
+    edits: [
+      {
+        file: "vfs/ops/rename.ts",
+        from: "  if (replaced) detached = detachMounts(t, locked);\n",
+        to: "  detached = detachMounts(replaced ? t : d, locked);\n",
+      },
+    ],
+    caughtBy: [names("moves with the name")],
+  },
+  {
+    name: "a removal that has found no mount does not look again",
+    edits: [
+      {
+        file: "vfs/mount/mountpoint.ts",
+        from: "  if (!isMounted(d)) return list;\n",
+        to: "  if (locked == 0 || !isMounted(d)) return list;\n",
+      },
+    ],
+    caughtBy: [names("between the question and the removal")],
+  },
+  {
+    name: "the references of mounts that go with a name are not put",
+    edits: [{ file: "vfs/ops/unlink.ts", from: "  putDetached(detached);\n", to: "" }],
+    caughtBy: [names("of all other namespaces")],
+  },
+  {
+    name: "the mounts on a name stay that a dead thread has removed",
+    edits: [
+      {
+        file: "vfs/recovery/recount-mounts.ts",
+        from: "const NAMELESS: u32 = D_UNHASHED | D_DRIVER_PENDING;\n",
+        to: "const NAMELESS: u32 = D_DRIVER_PENDING;\n",
+      },
+      {
+        file: "vfs/recovery/recount-mounts.ts",
+        from: "import { D_DRIVER_PENDING, D_UNHASHED }",
+        to: "import { D_DRIVER_PENDING }",
+      },
+    ],
+    caughtBy: [names("behind the removal"), death("namespaces remove: sysUnlink(path=/p/n")],
+  },
+  {
+    name: "the mount of another namespace on a driver's file stays when the file is removed",
+    edits: [
+      {
+        file: "vfs/ops/unlink.ts",
+        from: "(d.inode.isDir || isMounted(d)) && hasMountBelow(d);",
+        to: "d.inode.isDir && hasMountBelow(d);",
+      },
+      { file: "vfs/ops/unlink.ts", from: "import { isMounted, Mount, noMount }", to: "import { Mount, noMount }" },
+    ],
+    caughtBy: [names("driver's directories and files")],
+  },
+  {
+    name: "a removed file or directory is mounted elsewhere",
+    edits: [
+      {
+        file: "vfs/mount/attach.ts",
+        from: "  if (cannotMount(topmost(top).root)) err = -ENOENT;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [tests("conformance/linux/mountpoints")],
   },
 ];

@@ -4,7 +4,21 @@
  */
 import { MNT_DETACH, MNT_EXPIRE, O_CREAT, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { access, chdir, chroot, close, getcwd, readlink, rename, stat, umount, unlink, write } from "../calls.js";
+import {
+  access,
+  chdir,
+  chroot,
+  close,
+  exchange,
+  getcwd,
+  readlink,
+  rename,
+  rmdir,
+  stat,
+  umount,
+  unlink,
+  write,
+} from "../calls.js";
 import { bind, mkdir, mount, open, propagate } from "../setup-calls.js";
 
 type Entry = ProgramCall | ProgramCall[];
@@ -104,7 +118,13 @@ const destroy = (ctx: number): ProgramCall => ({ call: "contextDestroy", ctx });
 /** Two namespaces, of context 0 and of contexts 1 and 2. */
 const NAMESPACES: Record<string, Entry[]> = {
   mount: [mount("/m/e"), mount("/p/n"), mount("/p"), bind("/p", "/m/e")],
-  mountOwn: [inOwn(mount("/m/e")), inOwn(mount("/m/d")), inOwn(bind("/p", "/m/e")), inOwn(mount("/m"))],
+  mountOwn: [
+    inOwn(mount("/m/e")),
+    inOwn(mount("/m/d")),
+    inOwn(bind("/p", "/m/e")),
+    inOwn(mount("/m")),
+    inOwn(mount("/p/n")),
+  ],
   umount: [umount("/m/d"), umount("/p"), umount("/m", MNT_DETACH)],
   umountOwn: [
     inOwn(umount("/m/d")),
@@ -115,6 +135,10 @@ const NAMESPACES: Record<string, Entry[]> = {
   share: [propagate("/m", "private"), inOwn(propagate("/m", "slave")), inOwn(propagate("/p", "shared", true))],
   stat: [stat("/m/d/g"), stat("/p/n"), stat("/m/e")],
   statOwn: [inOwn(stat("/m/d/g")), inOwn(stat("/p/n/..")), inOwn(stat("n/../f")), inOwn(stat("/m/e"))],
+  /** What contexts 1 and 2 have a mount on, and what both namespaces have one on. */
+  remove: [rmdir("/p/n"), [rmdir("/p/n"), mkdir("/p/n")], rmdir("/m/d")],
+  replace: [[mkdir("/p/x"), rename("/p/x", "/p/n")], rename("/p/n", "/p/x"), exchange("/p/n", "/p/f")],
+  removeOwn: [inOwn(rmdir("/p/n"))],
   openOwn: [inOwn(open("/m/d/g", O_RDWR)), inOwn(mkdir("/p/n/x"))],
   list: [list, inOwn(list)],
   /** A copy of each namespace, and a context that shares one. */
