@@ -118,6 +118,16 @@ function writeBytes({ calls }: Tree, fd: number, from: Bytes, offset: number, le
   return calls.check(calls.core.sysWrite(calls.ctx, fd, at, length), "write");
 }
 
+/** FS does not tell of fcntl(F_SETFL): the tree's open file follows it with the next write. */
+function setAppends({ calls }: Tree, file: OpenFile, appends: boolean): void {
+  const { core, ctx } = calls;
+  calls.checkOpen();
+  const flags = calls.check(core.sysFileFlags(ctx, file.fd, -1), "fcntl");
+  const wanted = appends ? flags | O_APPEND : flags & ~O_APPEND;
+  calls.check(core.sysFileFlags(ctx, file.fd, wanted), "fcntl");
+  file.appends = appends;
+}
+
 function write(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number {
   const file = fileOf(tree, stream);
   checkPart(tree, buffer, offset, length);
@@ -125,7 +135,8 @@ function write(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, leng
   const { calls, build } = tree;
   try {
     // What is appended goes to the end as it is at that moment: FS has asked for the end before, and another thread may have moved it.
-    const appends = file.appends && (stream.flags & O_APPEND) !== 0;
+    const appends = (stream.flags & O_APPEND) !== 0;
+    if (appends !== file.appends) setAppends(tree, file, appends);
     const wrote = writeBytes(tree, file.fd, buffer, offset, length, appends ? -1 : at);
     // FS adds what was written.
     if (appends && !file.isPipe) stream.position = calls.core.sysLseek(calls.ctx, file.fd, 0, SEEK_CUR) - wrote;

@@ -24,7 +24,7 @@ export interface OpenFile {
   /** Of the tree; -1: it is closed. */
   fd: number;
   /** Whether the tree puts each write at the end. */
-  readonly appends: boolean;
+  appends: boolean;
   /** Whether it has no positions. */
   readonly isPipe: boolean;
 }

@@ -9,6 +9,7 @@ import type { ProgramFs, Stream } from "./program.js";
 const O_RDWR = 2;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
+const O_APPEND = 0o2000;
 const O_NONBLOCK = 0o4000;
 const SET = 0;
 const END = 2;
@@ -51,6 +52,13 @@ function useFiles(FS: ProgramFs, dir: string): unknown[] {
   step(() => FS.llseek(log, 0, SET));
   step(() => FS.write(log, bytes("two"), 0, 3));
   step(() => [log.position, read(log, 9, 0)]);
+  // As fcntl(F_SETFL) does, of which no file system is told. Without setAppends() the writes go where the flags of the open say.
+  log.flags &= ~O_APPEND;
+  step(() => FS.llseek(log, 1, SET));
+  step(() => FS.write(log, bytes("!"), 0, 1));
+  log.flags |= O_APPEND;
+  step(() => FS.write(log, bytes("three"), 0, 5));
+  step(() => [log.position, FS.readFile(at("log"), { encoding: "utf8" })]);
   FS.close(log);
   step(() => read(FS.open(at("file"), "w"), 1));
   step(() => void FS.open(at("file"), O_RDWR | O_CREAT | O_EXCL));

@@ -11,6 +11,7 @@ export interface Stream {
   fd: number;
   node: object;
   position: number;
+  flags: number;
 }
 
 /** What is used of FS here. */
