@@ -1,11 +1,13 @@
 /**
  * `npm run test:programs -- [FILTER ...]`: installs programs of others, compiles the cases against their types, and runs them on a tree that
  * two workers share. A filter is a part of a case's path ("git", "fs-extra/copy").
+ *
+ * Those of Emscripten's compiler run only where a filter names them (`npm run test:emcc`): it is large, and compiles its C library first.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { installPackages } from "../../tools/dist/install/private-packages.js";
 import { TIMEOUT_MS } from "../../tools/dist/limits.js";
 import { FILE_COUNT } from "../../tools/dist/test-run/progress-reporter.js";
@@ -23,12 +25,17 @@ function compile(): void {
   if (status !== 0) throw new Error("the cases do not compile");
 }
 
+/** The cases whose programs Emscripten compiles. */
+const COMPILED_BY_EMCC = "emcc/";
+
 /** The compiled files of cases, found by their sources. */
 function caseFiles(filters: readonly string[]): string[] {
   return readdirSync(CASES, { recursive: true, encoding: "utf8" })
     .map((file) => file.split(sep).join("/"))
     .filter((file) => /\.test\.ts$/.test(file))
-    .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
+    .filter((file) =>
+      filters.length === 0 ? !file.startsWith(COMPILED_BY_EMCC) : filters.some((part) => file.includes(part)),
+    )
     .map((file) => join(COMPILED, file.replace(/\.ts$/, ".js")))
     .sort();
 }
@@ -38,6 +45,12 @@ if (files.length === 0) throw new Error(`no case matches ${process.argv.slice(2)
 // One of the packages is for the processor "wasm32": npm would refuse it on every machine.
 installPackages(HERE, "--force");
 compile();
+if (files.some((file) => file.includes(join(COMPILED, COMPILED_BY_EMCC)))) {
+  const { buildPrograms } = (await import(pathToFileURL(join(COMPILED, COMPILED_BY_EMCC, "build.js")).href)) as {
+    buildPrograms: () => void;
+  };
+  buildPrograms();
+}
 const args = [
   `--import=${new URL("watchdog.js", TOOLS).href}`,
   "--test",

@@ -8,3 +8,4 @@ export {
 } from "./emscripten/locks.js";
 export { type MountOptions, threadfs } from "./emscripten/mount.js";
 export type { FileSystemType } from "./emscripten/types.js";
+export { type ProgramInstance, type WasmfsImportsOptions, wasmfsImports } from "./emscripten/wasmfs.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { installFromDebian } from "../../../../tools/dist/install/debian.js";
 import { REPOSITORY } from "../support/project.js";
 
-const SOURCES = join(REPOSITORY, "packages", "programs", "src", "cases", "wasi", "c");
+export const SOURCES = join(REPOSITORY, "packages", "programs", "src", "cases", "wasi", "c");
 const PACKAGES = ["clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32"];
 /** What each of them has, beside the compiler itself. */
 const FILES = ["/usr/bin/clang", "/usr/bin/wasm-ld", "/usr/include/wasm32-wasi/stdio.h"];
@@ -26,11 +26,19 @@ const THREADS = [
   "-Wl,--no-entry,--import-memory,--shared-memory,--max-memory=4194304",
 ];
 
+const COMMON = ["-O1", "-Wall", "-Werror"];
+
 /** Compiles a program into a folder. Returns its two files. */
 export function compileC(name: string, folder: string, threaded = false): { wasm: string; native: string } {
-  const [source, wasm, native] = [join(SOURCES, `${name}.c`), join(folder, `${name}.wasm`), join(folder, name)];
-  const warnings = ["-O1", "-Wall", "-Werror"];
-  run("clang", ["--target=wasm32-wasi", ...warnings, ...(threaded ? THREADS : []), "-o", wasm, source]);
-  run("clang", [...warnings, ...(threaded ? ["-pthread"] : []), "-o", native, source]);
-  return { wasm, native };
+  const wasm = join(folder, `${name}.wasm`);
+  const source = join(SOURCES, `${name}.c`);
+  run("clang", ["--target=wasm32-wasi", ...COMMON, ...(threaded ? THREADS : []), "-o", wasm, source]);
+  return { wasm, native: compileNative(name, folder, threaded ? ["-pthread"] : []) };
+}
+
+/** Compiles a program for this machine into a folder. Returns its file. */
+export function compileNative(name: string, folder: string, options: readonly string[]): string {
+  const native = join(folder, name);
+  run("clang", [...COMMON, ...options, "-o", native, join(SOURCES, `${name}.c`)]);
+  return native;
 }

@@ -1,4 +1,7 @@
-/* Calls on files and names, one after the other, with their results. */
+/*
+ * Calls on files and names, one after the other, with their results. With WASMFS it leaves out what that has not: fsync() ends a program there, there are no
+ * hard links, and the standard input is that of the whole process. With EMSCRIPTEN_PATHS it leaves out what Emscripten takes a slash behind the name of a file for: nothing.
+ */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,7 +44,9 @@ static void contents(void) {
   SHOW(lseek(fd, -200, SEEK_CUR));
   SHOW(ftruncate(fd, 110));
   SHOW(lseek(fd, 0, SEEK_END));
+#ifndef WASMFS
   SHOW(fsync(fd));
+#endif
   SHOW(close(fd));
   SHOW(close(fd));
   SHOW(read(fd, buffer, 1));
@@ -77,8 +82,12 @@ static void names(void) {
   SHOW(mkdir("d", 0777));
   SHOW(mkdir("d/e", 0777));
   SHOW(mkdir("none/e", 0777));
+#ifdef WASMFS
+  close(open("d/hard", O_WRONLY | O_CREAT, 0666));
+#else
   SHOW(link("f", "d/hard"));
   SHOW(link("d", "linked"));
+#endif
   SHOW(symlink("../f", "d/soft"));
   SHOW(symlink("soft", "d/loop"));
   SHOW(symlink("loop2", "d/loop2"));
@@ -100,7 +109,12 @@ static void names(void) {
   SHOW(open("f/x", O_RDONLY));
   SHOW(open("d", O_WRONLY));
   SHOW(open("f", O_RDONLY | O_DIRECTORY));
-  const char *paths[] = {"f", "moved", "d", "d/soft", "d/loop", "d/e/..", "f/", "none"};
+  const char *paths[] = {
+      "f", "moved", "d", "d/soft", "d/loop", "d/e/..", "none",
+#ifndef EMSCRIPTEN_PATHS
+      "f/",
+#endif
+  };
   for (unsigned n = 0; n < sizeof paths / sizeof *paths; n++) attributes(paths[n]);
 }
 
@@ -143,9 +157,11 @@ static void listing(void) {
 int main(int argc, char **argv) {
   for (int n = 1; n < argc; n++) printf("argument %s\n", argv[n]);
   printf("VAR=%s\n", getenv("VAR") ? getenv("VAR") : "none");
+#ifndef WASMFS
   char input[32] = {0};
   SHOW(read(0, input, 31));
   printf("%s\n", input);
+#endif
   contents();
   names();
   streams();

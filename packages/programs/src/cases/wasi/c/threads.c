@@ -1,13 +1,13 @@
 /*
- * Threads that share descriptors: all of them append to one open file, and read another one at one position. With pthreads on Linux, with `thread-spawn` in WebAssembly, where the
- * C library of the compiler has no threads, so that this file has all that it needs.
+ * Threads that share descriptors: all of them append to one open file, and read another one at one position. With pthreads on Linux and in programs of Emscripten; with `thread-spawn` in
+ * others of WebAssembly, where the C library of the compiler has no threads, so that this file has all that it needs.
  */
 #define THREADS 3
 #define APPENDS 500
 #define RECORD 16
 #define INPUT 1000
 
-#ifdef __wasm__
+#if defined(__wasm__) && !defined(__EMSCRIPTEN__)
 typedef unsigned int size_t;
 #define IMPORT(name) __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
 typedef struct {
@@ -144,7 +144,7 @@ static int run_all(void) {
   return 7;
 }
 
-#ifdef __wasm__
+#if defined(__wasm__) && !defined(__EMSCRIPTEN__)
 __attribute__((export_name("_start"))) void start(void) { leave(run_all()); }
 #else
 int main(void) { return run_all(); }
