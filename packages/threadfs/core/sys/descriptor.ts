@@ -2,7 +2,7 @@
 
 import { EBADF, EINVAL } from "../../abi/errno";
 import { SEEK_DATA, SEEK_HOLE } from "../../abi/flags";
-import { closed, FMODE_PIPE, fdClose, fput } from "../vfs/file/file";
+import { closed, FMODE_PIPE, fdClose, fdCloseTagged, fput } from "../vfs/file/file";
 import { doCopyFileRange, doFallocate, doSeekHole } from "../vfs/file/ranges";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
@@ -32,6 +32,22 @@ export function sysClose(ctx: f64, fd: i32): i32 {
   const c = syscallEnterActive(ctx);
   if (c == null) return syscallExit(syscallEnterErr);
   const f = fdClose(c, fd);
+  if (!f) return syscallExit(-EBADF);
+  happened(0);
+  closed(f);
+  return syscallExit(0);
+}
+
+/**
+ * close(2) of the context's descriptor whose file has a tag (sysOpenTagged()): for what a thread has left that has ended. -EBADF: none has it, so
+ * that it was closed already, or never opened. The tag is not 0.
+ */
+export function sysCloseTagged(ctx: f64, tagHigh: u32, tagLow: u32): i32 {
+  const tag = ((<u64>tagHigh) << 32) | <u64>tagLow;
+  if (tag == 0) return syscallExit(-EINVAL);
+  const c = syscallEnterActive(ctx);
+  if (c == null) return syscallExit(syscallEnterErr);
+  const f = fdCloseTagged(c, tag);
   if (!f) return syscallExit(-EBADF);
   happened(0);
   closed(f);

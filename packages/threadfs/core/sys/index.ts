@@ -35,6 +35,7 @@ export {
 export { sumCounters } from "./counters";
 export {
   sysClose,
+  sysCloseTagged,
   sysCopyFileRange,
   sysFallocate,
   sysFileFlags,
@@ -67,6 +68,7 @@ export {
   sysMknod,
   sysOpen,
   sysOpenat2,
+  sysOpenTagged,
   sysReadFile,
   sysReadlink,
   sysRealpath,

@@ -20,6 +20,7 @@ import {
   ST_NOSYMFOLLOW,
   ST_RELATIME,
   STATX_ATTR_MOUNT_ROOT,
+  VALID_OPEN_FLAGS,
 } from "../../abi/flags";
 import * as HOOK from "../../abi/hooks";
 import { IO_SIZE, PATH_MAX } from "../../abi/limits";
@@ -173,22 +174,36 @@ function pathOfFile(c: Context, fd: i32): i32 {
   return r;
 }
 
-/** openat(2): returns a descriptor. */
+/** openat(2): returns a descriptor. Flags that there are not are ignored, as in Linux. */
 export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
   const err = checkOpenFlags(flags);
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
-  return syscallExit(nd ? doOpen(nd, flags, mode & 0xfff) : syscallEnterErr);
+  return syscallExit(nd ? doOpen(nd, flags & VALID_OPEN_FLAGS, mode & 0xfff, 0) : syscallEnterErr);
 }
 
 /** openat2(2): `flags`, `mode` and `resolve` (RESOLVE_*) as in struct open_how. Leaves the mode of what it has opened in SCRATCH.STAT. */
 export function sysOpenat2(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32, resolve: u32): i32 {
+  return sysOpenTagged(ctx, dirfd, len, flags, mode, resolve, 0, 0);
+}
+
+/** The same, and the file has a tag, 64 bits that its opener makes up: sysCloseTagged() closes it by that, whichever thread has got the descriptor. */
+export function sysOpenTagged(
+  ctx: f64,
+  dirfd: i32,
+  len: i32,
+  flags: u32,
+  mode: u32,
+  resolve: u32,
+  tagHigh: u32,
+  tagLow: u32,
+): i32 {
   const err = checkOpenHow(flags, mode, resolve);
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   nd.how |= resolveFlags(resolve, false);
-  return syscallExit(doOpen(nd, flags, mode));
+  return syscallExit(doOpen(nd, flags, mode, ((<u64>tagHigh) << 32) | <u64>tagLow));
 }
 
 /**

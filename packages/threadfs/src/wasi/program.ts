@@ -2,10 +2,11 @@
 import { IO_SIZE } from "../../abi/limits.js";
 import { type SharedBytes, sharedBytes } from "../bridge/transfer/copy.js";
 import { type SystemCalls, WINDOW_READ_SIZE } from "../node-fs/system-calls.js";
-import { type Descriptors, WORD } from "./descriptors.js";
+import type { Descriptors } from "./descriptors.js";
 import { wasiErrno } from "./errno.js";
 import { Memory } from "./memory.js";
 import type { Stream } from "./streams.js";
+import { WORD } from "./table.js";
 import { waiting } from "./waiting.js";
 
 /** Shorter copies are made word by word: a view costs more. */
@@ -152,9 +153,11 @@ export class Program {
     }
   }
 
-  /** Closes a descriptor of the context. Returns WASI's error. */
-  close(fd: number): number {
+  /** Closes a number that {@link Descriptors.take} or `move` has left claimed, and its descriptor of the context, -1: none. Returns WASI's error. */
+  close(number: number, fd: number): number {
     const { core, ctx } = this.calls;
-    return fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));
+    const failed = fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));
+    this.descriptors.release(number);
+    return failed;
   }
 }

@@ -1,82 +1,55 @@
 /**
- * Threads of a program (wasi-threads). A thread that the program starts becomes a job in the memory that its threads share; a worker that waits there takes it. So no message has to
- * be delivered, which a thread in the program could not do.
+ * Threads of a program (wasi-threads). A thread that the program starts is given to a worker that waits, in memory that its threads share; so no message has to be delivered, which
+ * a thread in the program could not do.
  *
- * WAITING counts the workers that wait and have not been promised a job, JOBS counts jobs, so that workers can wait for the next one. A job is a pair of words: the id of the
- * thread, 0: the pair is free, -1: a thread writes or reads it; and the argument.
+ * Each slot of the tree has two words for its thread: below 0, the name of a worker that waits (table.ts); the id of a thread that it is to run, and that one's argument; else 0. Both
+ * are written as one, so that a thread that ends in between has started the other one or has not. A worker that has ended is passed over.
  */
-import { type Descriptors, FIRST_JOB, JOBS, WORD } from "./descriptors.js";
+import { MAX_THREADS } from "../../abi/memory.js";
+import type { Descriptors } from "./descriptors.js";
 import { ERRNO } from "./preview1.js";
+import { highOf, lowOf, WORD, wide, workerAt } from "./table.js";
 
 /** Thread ids are 1 to 2^29 - 1. */
 const ID_MAX = 2 ** 29 - 1;
 const SLEEP_MS = 200;
 
-/** Takes one from a number that is greater than 0. False: it is 0. */
-function takeOne(words: Int32Array, at: number): boolean {
-  for (;;) {
-    const n = Atomics.load(words, at);
-    if (n <= 0) return false;
-    if (Atomics.compareExchange(words, at, n, n - 1) === n) return true;
-  }
-}
-
 /** `thread-spawn`: returns the id of the new thread, or a negative error: EAGAIN without a worker that waits. */
-export function makeSpawn({ words }: Descriptors): (argument: number) => number {
+export function makeSpawn({ words, pairs, thread }: Descriptors): (argument: number) => number {
   return (argument) => {
-    if (!takeOne(words, WORD.WAITING)) return -ERRNO.EAGAIN;
-    const id = (Atomics.add(words, WORD.NEXT_ID, 1) % ID_MAX) + 1;
-    putJob(words, id, argument);
-    Atomics.notify(words, WORD.JOBS);
-    return id;
+    for (let slot = 0; slot < MAX_THREADS; slot++) {
+      const at = workerAt(slot);
+      const worker = Atomics.load(words, at);
+      if (worker >= 0 || thread.hasEnded(worker)) continue;
+      const id = (Atomics.add(words, WORD.NEXT_ID, 1) % ID_MAX) + 1;
+      const waits = wide(worker, 0);
+      if (Atomics.compareExchange(pairs, at / 2, waits, wide(id, argument)) !== waits) continue;
+      Atomics.notify(words, at);
+      return id;
+    }
+    return -ERRNO.EAGAIN;
   };
 }
 
-/** Adds a job. There are never more than there are workers that wait, which are fewer than JOBS. */
-function putJob(words: Int32Array, id: number, argument: number): void {
-  for (;;) {
-    for (let n = 0; n < JOBS; n++) {
-      const at = FIRST_JOB + 2 * n;
-      // The id is written last: with it the job can be taken.
-      if (Atomics.load(words, at) !== 0 || Atomics.compareExchange(words, at, 0, -1) !== 0) continue;
-      Atomics.store(words, at + 1, argument);
-      Atomics.store(words, at, id);
-      Atomics.add(words, WORD.JOBS, 1);
-      return;
-    }
-  }
-}
-
-/** Takes a job. undefined: there is none. */
-function takeJob(words: Int32Array): { id: number; argument: number } | undefined {
-  for (let n = 0; n < JOBS; n++) {
-    const at = FIRST_JOB + 2 * n;
-    const id = Atomics.load(words, at);
-    if (id <= 0 || Atomics.compareExchange(words, at, id, -1) !== id) continue;
-    const argument = Atomics.load(words, at + 1);
-    Atomics.store(words, at, 0);
-    return { id, argument };
-  }
-  return undefined;
-}
-
-/** Runs jobs until the program has ended. */
-export function runStarts({ words }: Descriptors, run: (id: number, argument: number) => void): void {
+/** Runs threads in this worker until the program has ended. */
+export function runStarts(descriptors: Descriptors, run: (id: number, argument: number) => void): void {
+  const { words, pairs, thread } = descriptors;
+  const at = workerAt(thread.slot);
   while (Atomics.load(words, WORD.EXIT) === 0) {
-    Atomics.add(words, WORD.WAITING, 1);
-    const job = awaitJob(words);
-    if (job === undefined) return;
-    run(job.id, job.argument);
+    Atomics.store(pairs, at / 2, wide(thread.name, 0));
+    const given = awaitStart(descriptors, at);
+    Atomics.store(pairs, at / 2, 0n);
+    if (given === undefined) return;
+    run(lowOf(given), highOf(given));
   }
 }
 
-/** Waits for a job; undefined: the program has ended. */
-function awaitJob(words: Int32Array): { id: number; argument: number } | undefined {
+/** Waits for a thread to run; undefined: the program has ended. */
+function awaitStart({ words, pairs, thread }: Descriptors, at: number): bigint | undefined {
   for (;;) {
-    const seen = Atomics.load(words, WORD.JOBS);
     if (Atomics.load(words, WORD.EXIT) !== 0) return undefined;
-    const job = takeJob(words);
-    if (job !== undefined) return job;
-    Atomics.wait(words, WORD.JOBS, seen, SLEEP_MS);
+    const given = Atomics.load(pairs, at / 2);
+    if (lowOf(given) > 0) return given;
+    Atomics.wait(words, at, thread.name, SLEEP_MS);
   }
 }

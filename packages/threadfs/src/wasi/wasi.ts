@@ -16,7 +16,7 @@ import { makePollCalls } from "./calls/poll.js";
 import { endProgram, makeProcessCalls } from "./calls/process.js";
 import { makeReaddir } from "./calls/readdir.js";
 import { makeTransferCalls } from "./calls/transfers.js";
-import { Descriptors, WORD } from "./descriptors.js";
+import { Descriptors } from "./descriptors.js";
 import {
   type CheckedOptions,
   type Standard,
@@ -28,6 +28,7 @@ import {
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from "./preview1.js";
 import { Program, ProgramExit } from "./program.js";
 import { NO_STREAM, type Stream } from "./streams.js";
+import { WORD } from "./table.js";
 import { makeSpawn, runStarts } from "./threads.js";
 import { callsOf } from "./tree.js";
 import type { ProgramInstance, ProgramMemory, WasiHandle, WasiImports, WasiThreads } from "./types.js";
@@ -167,10 +168,12 @@ export class Wasi {
         (start as (id: number, argument: number) => void)(id, argument);
       } catch (error) {
         if (error instanceof ProgramExit) return;
-        endProgram(this.#program.descriptors.words, TRAPPED);
+        this.close(TRAPPED);
         throw error;
       }
     });
+    // A call of this thread may have opened something since another one has closed the others.
+    this.close();
   }
 
   /**
@@ -186,12 +189,15 @@ export class Wasi {
   /** Ends the program: closes its descriptors, and ends threads that call WASI. Idempotent. @param code the exit code that {@link ended} tells */
   close(code = 0): void {
     const { descriptors, calls } = this.#program;
-    endProgram(descriptors.words, code);
+    endProgram(descriptors, code);
     if (calls.closed || calls.attachment.closed) return;
     for (const number of descriptors.open()) {
       const fd = descriptors.take(number);
+      if (fd < -1) continue;
       if (fd >= 0) calls.closeQuietly(fd);
+      descriptors.release(number);
     }
+    descriptors.settle(true);
   }
 }
 
@@ -228,8 +234,13 @@ function openStandard(calls: SystemCalls, descriptors: Descriptors, standard: re
 /** Opens the directories of the program, from 3 on. */
 function openPreopens(calls: SystemCalls, descriptors: Descriptors, preopens: CheckedOptions["preopens"]): void {
   for (const [n, [name, path]] of preopens.entries()) {
-    const fd = calls.open(toPath(path, `options.preopens[${JSON.stringify(name)}]`), O_RDONLY | O_DIRECTORY, 0);
+    const of = toPath(path, `options.preopens[${JSON.stringify(name)}]`);
     const number = descriptors.reserve();
+    const length = calls.putPath(of, "open");
+    const tag = descriptors.tag(number);
+    const { ctx, dirfd, core } = calls;
+    const opened = core.sysOpenTagged(ctx, dirfd, length, O_RDONLY | O_DIRECTORY, 0, 0, descriptors.thread.name, tag);
+    const fd = calls.check(opened, "open", of);
     descriptors.set(number, fd, FILETYPE.DIRECTORY, DIRECTORY_RIGHTS, DIRECTORY_RIGHTS | FILE_RIGHTS, n);
   }
 }
@@ -243,7 +254,7 @@ function openPreopens(calls: SystemCalls, descriptors: Descriptors, preopens: Ch
 export function createWasi(tree: Vfs | Context, options?: WasiOptions): Wasi {
   const calls = callsOf(tree);
   const { args, env, preopens, standard, returnOnExit } = toOptions(options);
-  const descriptors = new Descriptors();
+  const descriptors = new Descriptors(calls);
   const streams = hostStreams(standard);
   const names = preopens.map(([name]) => utf8Bytes(name));
   const program = new Program(calls, descriptors, { streams, args, env, preopens: names });
@@ -268,10 +279,14 @@ export async function attachWasi(handle: WasiHandle, options: WasiThreadOptions,
   return programOf(vfs, handle, streams);
 }
 
-function programOf(vfs: Vfs, handle: WasiHandle, streams: Stream[]): Wasi {
+/** A program of another thread in one that is attached to its tree already. @internal */
+export function programOf(vfs: Vfs, handle: WasiHandle, streams: Stream[]): Wasi {
   const { args, env, preopens } = handle;
-  const program = new Program(callsOf(vfs), new Descriptors(handle.descriptors), { streams, args, env, preopens });
-  return new Wasi(vfs, program, true);
+  const calls = callsOf(vfs);
+  const descriptors = new Descriptors(calls, handle.descriptors);
+  // What threads have left that ended before this one came.
+  descriptors.settle();
+  return new Wasi(vfs, new Program(calls, descriptors, { streams, args, env, preopens }), true);
 }
 
 /**

@@ -22,6 +22,7 @@ const ATTEMPTS = 2;
 /** Whether a call gives up locks of files. */
 const givesUpLocks = (call: ProgramCall): boolean =>
   call.call === "sysClose" ||
+  call.call === "sysCloseTagged" ||
   call.call === "contextDestroy" ||
   (call.call === "sysFlock" && call.op === LOCK_UN) ||
   (call.call === "setLock" && call.type === F_UNLCK);

@@ -79,9 +79,10 @@ export interface CallArguments {
   sysUnlink: At & { removedir?: boolean };
   sysRename: At & Second & { flags?: number };
   sysOpen: At & { flags: number; mode?: number };
-  /** `resolve`: RESOLVE_*. */
-  sysOpenat2: At & { flags: number; mode?: number; resolve: number };
+  /** `resolve`: RESOLVE_*. `tag`, 32 bits: by sysOpenTagged(). */
+  sysOpenat2: At & { flags: number; mode?: number; resolve: number; tag?: number };
   sysClose: Fd;
+  sysCloseTagged: { tag: number };
   /** `direct`: the host copies the bytes out of the pages. */
   sysRead: Fd & { offset?: number; n: number; direct?: boolean };
   sysWrite: Fd & { offset?: number; data: string };

@@ -276,6 +276,7 @@ function changedRecords(before: State, after: State): Undo[] {
 /** Calls whose change is one step without phases. */
 const SIMPLE_CHANGES = new Set([
   "sysClose",
+  "sysCloseTagged",
   "sysLseek",
   "sysRead",
   "sysReadFile",

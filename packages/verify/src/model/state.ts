@@ -137,6 +137,7 @@ export interface OpenFile extends Path {
   opening?: { by: number; seen: number };
   /** The operation of the thread with which its descriptor ends. */
   owner?: number;
+  tag?: number;
 }
 
 export interface State {

@@ -31,7 +31,13 @@ export const death = (only: string, { more = [] }: { more?: string[] } = {}): St
   args: [COMMAND, "death", ...SEED, ...TO_THE_END, "--only", only, ...more],
 });
 
-/** The same, and a bystander does another operation of the tree before the recovery. */
+/** A thread of a program of WASI dies at any access of the calls that contain the text. */
+export const deathInWasi = (only: string): Step => ({
+  check: "wasi",
+  args: [COMMAND, "wasi", ...SEED, ...TO_THE_END, "--only", only],
+});
+
+/** The same as death(), and a bystander does another operation of the tree before the recovery. */
 export const meanwhile = (only: string, other: string): Step => ({
   ...death(only, { more: ["--meanwhile", other] }),
   check: "death, with an operation before it is known",

@@ -1,5 +1,5 @@
 /** The calls that operations are made of, in short. Those that build a tree too are in trees.ts. */
-import { RENAME_EXCHANGE, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
+import { O_RDWR, RENAME_EXCHANGE, UTIME_OMIT } from "../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall, ResultReference } from "../model/call.js";
 
 type More = { nofollow?: boolean; empty?: boolean; ctx?: number; dirfd?: number | ResultReference };
@@ -34,6 +34,16 @@ export const read = (fd: number): ProgramCall => ({ call: "sysRead", fd, offset:
 export const write = (fd: number, data: string, offset = 0): ProgramCall => ({ call: "sysWrite", fd, offset, data });
 export const fstat = (fd: number | ResultReference, ctx = 0): ProgramCall => ({ call: "sysFstat", fd, ctx });
 export const close = (fd: number): ProgramCall => ({ call: "sysClose", fd });
+const openTagged = (path: string, tag: number): ProgramCall => ({
+  ...{ call: "sysOpenat2", path, flags: O_RDWR, resolve: 0, tag },
+});
+const closeTagged = (tag: number): ProgramCall => ({ call: "sysCloseTagged", tag });
+/** An open file that a thread can tell from later ones of its descriptor. */
+export const TAGGED: ProgramCall[][] = [
+  [openTagged("/d/f", 7), closeTagged(7)],
+  [openTagged("/d/f", 8), { call: "sysClose", fd: { of: 0 } }, closeTagged(8)],
+  [closeTagged(9)],
+];
 export const shrink: ProgramCall = { call: "shrink", count: 100 };
 export const copy: ProgramCall = { call: "arenaCopy" };
 export const MTIME = { atime: { sec: 0, nsec: UTIME_OMIT }, mtime: { sec: 5, nsec: 0 } };

@@ -169,8 +169,12 @@ const ARGUMENTS: {
   sysUnlink: (t, a) => [...first(t, a), a.removedir ? AT_REMOVEDIR : 0],
   sysRename: (t, a) => [...first(t, a), ...second(t, a), a.flags ?? 0],
   sysOpen: (t, a) => [...first(t, a), a.flags, a.mode ?? 0],
-  sysOpenat2: (t, a) => [...first(t, a), a.flags, a.mode ?? 0, a.resolve],
+  sysOpenat2: (t, a) => [
+    ...[...first(t, a), a.flags, a.mode ?? 0, a.resolve],
+    ...(a.tag === undefined ? [] : [TAG_HIGH, a.tag]),
+  ],
   sysClose: (_t, a) => [a.fd],
+  sysCloseTagged: (_t, a) => [TAG_HIGH, a.tag],
   sysRead: (_t, a) => [a.fd, a.offset ?? -1, a.n],
   sysWrite: (t, a) => {
     if (a.data.length > IO_SIZE) t.source = a.data;
@@ -264,6 +268,9 @@ export function copyToUser(t: ScratchThread, from: number, done: number, bytes: 
   return 0;
 }
 
+/** The upper half of all tags. */
+const TAG_HIGH = 1;
+
 /** Calls of the model that are not named as the export that makes them. */
 const EXPORTS = new Map<string, string>([
   ["setLock", "sysFcntlLock"],
@@ -291,7 +298,9 @@ export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number
   const direct = call.call === "sysRead" && call.direct === true;
   if (call.call === "sysRead" || call.call === "sysReadFile")
     t.sink = direct || call.call === "sysReadFile" ? "" : undefined;
-  return [direct ? "sysReadDirect" : (EXPORTS.get(name) ?? name), caller, ...numbersOf(t, args)];
+  const tagged = call.call === "sysOpenat2" && call.tag !== undefined;
+  const made = direct ? "sysReadDirect" : tagged ? "sysOpenTagged" : (EXPORTS.get(name) ?? name);
+  return [made, caller, ...numbersOf(t, args)];
 }
 
 /** A copy of the attributes: the next call overwrites them. Times are in milliseconds, as the clock is. */

@@ -40,6 +40,7 @@ import {
   scandir,
   shrink,
   stat,
+  TAGGED,
   truncate,
   umount,
   unlink,
@@ -106,6 +107,7 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
     access: [access("/d/f", 6)],
     open: [[open("/d/f", O_RDWR), fstat({ of: 0 })], open("/d/up", O_NOFOLLOW), open("/d", O_DIRECTORY)],
     openat: [{ ...open("e/g", O_WRONLY), dirfd: 3 }],
+    tagged: TAGGED,
     create: [
       open("/d/x", O_CREAT | O_WRONLY),
       open("/d/x", O_CREAT | O_EXCL),

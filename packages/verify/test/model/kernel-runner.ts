@@ -65,7 +65,7 @@ type KernelCall = Exclude<
   | ("sysFlock" | "lockRequest" | "setLock" | "getLock" | "sysFallocate" | "sysCopyFileRange")
   | ("sysSetxattr" | "sysGetxattr" | "sysListxattr" | "sysRemovexattr")
   | ("sysPipe" | "sysPipeSize" | "sysFifoWait" | "sysFifoCancel")
-  | ("sysReadFile" | "sysWriteFile" | "sysScandir" | "sysOpenat2" | "sysStatx")
+  | ("sysReadFile" | "sysWriteFile" | "sysScandir" | "sysOpenat2" | "sysCloseTagged" | "sysStatx")
   | ("contextCreate" | "contextClose" | "contextList" | "threadCloses" | "threadEnd")
 >;
 

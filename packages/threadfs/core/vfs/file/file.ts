@@ -6,6 +6,7 @@
  *   48 lastCookie u64 (readdir: the last entry to return)  56 recount u32 (references found by the recount, recount.ts)
  *   60 owner u32 (the thread whose end closes it, owner.ts)
  *   64 opener u32 (the thread whose open of a FIFO waits, pipe/fifo.ts)  68 openings u32 (of the other end that it has seen)
+ *   72 tag u64 (by which its opener can tell it from a later file of the same descriptor, 0: none; written before the descriptor is installed)
  *
  * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file. FD_OPENING is added to a
  * file whose open waits for the other end of a FIFO.
@@ -36,7 +37,7 @@ import { Mount, mntput } from "../mount/namespace";
 import { pipeRelease } from "../pipe/pipe";
 import { retire } from "../recovery/reclaim";
 import { kalloc } from "../recovery/space";
-import { Context, FD_BLOCK, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
+import { Context, FD_BLOCK, FD_BLOCKS, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
 
 export const FILE_SIZE: u32 = 128;
 export const FILE_LINK: u32 = offsetof<File>("rcuNext");
@@ -78,6 +79,7 @@ export class File {
   owner_: u32;
   opener: u32;
   openings: u32;
+  tag_: u64;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -100,6 +102,9 @@ export class File {
   }
   set owner(v: u32) {
     atomic.store<u32>(changetype<usize>(this), v, offsetof<File>("owner_"));
+  }
+  get tag(): u64 {
+    return atomic.load<u64>(changetype<usize>(this), offsetof<File>("tag_"));
   }
   get posAt(): usize {
     return changetype<usize>(this) + offsetof<File>("pos");
@@ -144,6 +149,7 @@ export function getEmptyFilp(): File {
   f.mode = 0;
   // Nobody else reads these before the count is 1.
   f.owner_ = fileOwner;
+  f.tag_ = 0;
   f.mnt_ = 0;
   f.dentry_ = 0;
   f.inode_ = 0;
@@ -363,15 +369,15 @@ export function fdCloseOpening(c: Context, fd: i32, opener: u32): File {
 
 /**
  * Closes a descriptor and returns its file with the descriptor's reference, for closed(); null: not open. `owner` not 0: only if the file
- * ends with that thread.
+ * ends with that thread; `tag` not 0: only if it has that tag.
  */
-export function fdClose(c: Context, fd: i32, owner: u32 = 0): File {
+export function fdClose(c: Context, fd: i32, owner: u32 = 0, tag: u64 = 0): File {
   let deadline: f64 = 0;
   let tries = 0;
   while (true) {
     lock(c.fdLock);
     const f = fdFile(c, fd);
-    if (!f || (owner != 0 && f.owner != owner)) {
+    if (!f || (owner != 0 && f.owner != owner) || (tag != 0 && f.tag != tag)) {
       unlock(c.fdLock);
       return changetype<File>(0);
     }
@@ -415,6 +421,26 @@ function closeLocked(c: Context, fd: i32, f: File, i: Inode): bool {
 function freeFd(c: Context, fd: i32): void {
   put32(fdSlot(c, <u32>fd), 0);
   if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
+}
+
+/** Closes the descriptor of the file with a tag, which is not 0. Returns the file as fdClose(); null: no descriptor has it. */
+export function fdCloseTagged(c: Context, tag: u64): File {
+  lock(c.fdLock);
+  const fd = fdTagged(c, tag);
+  unlock(c.fdLock);
+  return fd < 0 ? changetype<File>(0) : fdClose(c, fd, 0, tag);
+}
+
+/** The descriptor of the file with a tag, -1: none has it. Under fdLock: a descriptor that is being closed is open until the commit. */
+function fdTagged(c: Context, tag: u64): i32 {
+  for (let b: u32 = 0; b < FD_BLOCKS; b++) {
+    const block = load<u32>(c.fdBlock(b));
+    for (let k: u32 = 0; block != 0 && k < FD_BLOCK; k++) {
+      const v = atomic.load<u32>(<usize>(block + (k << 2)));
+      if (v != 0 && !(v & FD_OPENING) && changetype<File>(<usize>v).tag == tag) return b * FD_BLOCK + k;
+    }
+  }
+  return -1;
 }
 
 /** Puts the reference of a descriptor that fdClose() has closed, and frees the locks that ended with it. */

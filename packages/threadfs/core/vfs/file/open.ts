@@ -126,14 +126,16 @@ export function checkOpenHow(flags: u32, mode: u32, resolve: u32): i32 {
   return resolve & RESOLVE_CACHED && flags & (O_TRUNC | O_CREAT | O_TMPFILE_BIT) ? -EAGAIN : 0;
 }
 
-/** openat(2): a descriptor or -errno. The flags have been checked. */
-export function doOpen(nd: Nameidata, asked: u32, mode: u32): i32 {
+/** openat(2): a descriptor or -errno. The flags have been checked. `tag`: the file's. */
+export function doOpen(nd: Nameidata, asked: u32, mode: u32, tag: u64): i32 {
   // With O_PATH all flags are ignored but those that concern the walk.
   const flags = asked & O_PATH ? asked & O_PATH_FLAGS : asked;
   // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
   const fd = reserveFile(nd);
   if (fd < 0) return fd;
+  // Read by others after the exchange that installs the file.
+  reservedFile.tag_ = tag;
   let err: i32;
   if (flags & O_TMPFILE_BIT) err = openTmpfile(nd, flags, mode);
   else err = flags & O_CREAT ? openCreate(nd, flags, mode) : openPlain(nd, flags);

@@ -128,13 +128,14 @@ function makeDescriptorCalls(program: Program) {
     fd_close(fd: number): number {
       program.enter();
       const closed = descriptors.take(fd);
-      return closed < -1 ? ERRNO.EBADF : program.close(closed);
+      return closed < -1 ? ERRNO.EBADF : program.close(fd, closed);
     },
     fd_renumber(from: number, to: number): number {
       program.enter();
+      if (from === to) return descriptors.find(from, 0);
       const replaced = descriptors.move(from, to);
       if (replaced < -1) return ERRNO.EBADF;
-      program.close(replaced);
+      program.close(from, replaced);
       return 0;
     },
     fd_prestat_get(fd: number, result: number): number {

@@ -154,11 +154,13 @@ function makeOpen(program: Program, walks: Walks) {
   const wide = new BigInt64Array(1);
   const low = new Int32Array(wide.buffer);
 
-  const open = (bytes: number, flags: number): number =>
-    core.sysOpenat2(ctx, walks.dirfd, bytes, flags, flags & O_CREAT ? CREATE_MODE : 0, RESOLVE_BENEATH);
+  const open = (bytes: number, flags: number, tag: number): number => {
+    const mode = flags & O_CREAT ? CREATE_MODE : 0;
+    return core.sysOpenTagged(ctx, walks.dirfd, bytes, flags, mode, RESOLVE_BENEATH, descriptors.thread.name, tag);
+  };
 
   /** Waits for the other end of a FIFO, whose open has begun. A function of its own, for what it keeps. */
-  const waitFifo = (begun: number, path: number, bytes: number, flags: number): number => {
+  const waitFifo = (begun: number, path: number, bytes: number, flags: number, tag: number): number => {
     const { dirfd } = walks;
     return openFifo(
       calls,
@@ -167,21 +169,16 @@ function makeOpen(program: Program, walks: Walks) {
       () => {
         walks.dirfd = dirfd;
         walks.putBytes(false, path, bytes);
-        return open(bytes, flags);
+        return open(bytes, flags, tag);
       },
     );
   };
 
-  /** Gives an open file of the context, whose mode the open has left, a number of the program. */
-  const number = (fd: number, base: number, inheriting: number, result: number): number => {
+  /** Gives a number that was claimed its open file of the context, whose mode the open has left. */
+  const number = (claimed: number, fd: number, base: number, inheriting: number, result: number): number => {
     const type = filetypeOf(attachment.stat[STAT.mode]);
-    const free = descriptors.reserve();
-    if (free < 0) {
-      program.close(fd);
-      return ERRNO.EMFILE;
-    }
-    descriptors.set(free, fd, type, base & rightsOf(type), type === FILETYPE.DIRECTORY ? inheriting : 0);
-    memory.setU32(result, free);
+    descriptors.set(claimed, fd, type, base & rightsOf(type), type === FILETYPE.DIRECTORY ? inheriting : 0);
+    memory.setU32(result, claimed);
     return 0;
   };
 
@@ -207,9 +204,14 @@ function makeOpen(program: Program, walks: Walks) {
     const inheriting = (low[0] as number) & RIGHTS_ALL;
     if (((base | inheriting) & ~descriptors.inheriting) !== 0) return ERRNO.ENOTCAPABLE;
     const flags = openFlags(dirflags, oflags, base, fdflags);
-    let opened = open(bytes, flags);
-    if (opened <= OPENING) opened = waitFifo(opened, path >>> 0, bytes, flags);
-    return opened < 0 ? walkErrno(opened) : number(opened, base, inheriting, at);
+    const claimed = descriptors.reserve();
+    if (claimed < 0) return ERRNO.EMFILE;
+    const tag = descriptors.tag(claimed);
+    let opened = open(bytes, flags, tag);
+    if (opened <= OPENING) opened = waitFifo(opened, path >>> 0, bytes, flags, tag);
+    if (opened >= 0) return number(claimed, opened, base, inheriting, at);
+    descriptors.release(claimed);
+    return walkErrno(opened);
   };
 }
 

@@ -5,7 +5,6 @@
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../../abi/flags.js";
 import { POLL_BYTES } from "../../../abi/memory.js";
 import * as STAT from "../../../abi/stat.js";
-import { WORD } from "../descriptors.js";
 import { wasiErrno } from "../errno.js";
 import {
   ERRNO,
@@ -18,6 +17,7 @@ import {
   SUBSCRIPTION_SIZE,
 } from "../preview1.js";
 import type { Program } from "../program.js";
+import { WORD } from "../table.js";
 import { type Awaited, awaitedOf, sleepOn } from "../waiting.js";
 
 /** Subscriptions of one call. */
@@ -45,11 +45,19 @@ class Poll {
     this.#clock = clock;
   }
 
+  /** The program's memory: a clock of the host may have grown it. */
+  get #view(): DataView {
+    const { memory } = this.#program;
+    memory.refresh();
+    return memory.view;
+  }
+
   /** Writes an event of the subscription at an address. */
   #add(from: number, error: number, type: number, bytes = 0, flags = 0): void {
     const { memory } = this.#program;
     const at = this.#out + this.#events++ * EVENT_SIZE;
-    memory.view.setBigUint64(at, memory.view.getBigUint64(from, true), true);
+    const view = this.#view;
+    view.setBigUint64(at, view.getBigUint64(from, true), true);
     memory.setU64(at + 8, error | (type << 16));
     memory.setU64(at + 16, bytes);
     memory.setU64(at + 24, flags);
@@ -57,8 +65,8 @@ class Poll {
 
   /** Looks at one descriptor: adds its event, or returns what to wait for. */
   #look(from: number, type: number): Awaited | undefined {
-    const { memory, descriptors, calls } = this.#program;
-    const fd = memory.u32(from + 16);
+    const { descriptors, calls } = this.#program;
+    const fd = this.#view.getUint32(from + 16, true);
     const failed = descriptors.find(fd, RIGHT.POLL_FD_READWRITE);
     const reads = type === EVENT.FD_READ;
     if (failed !== 0) {
@@ -94,15 +102,15 @@ class Poll {
 
   /** The clock of the subscription at an address. An event is added where there is none. */
   #due(at: number): Due | undefined {
-    const { view } = this.#program.memory;
+    const view = this.#view;
     const clock = view.getUint32(at + 16, true);
     const timeout = view.getBigUint64(at + 24, true);
+    const absolute = (view.getUint16(at + 40, true) & SUBSCRIPTION_ABSTIME) !== 0;
     const now = this.#clock(clock);
     if (now === undefined) {
       this.#add(at, ERRNO.EINVAL, EVENT.CLOCK);
       return undefined;
     }
-    const absolute = (view.getUint16(at + 40, true) & SUBSCRIPTION_ABSTIME) !== 0;
     return { at, clock, time: absolute ? timeout : now + timeout };
   }
 
@@ -134,11 +142,10 @@ class Poll {
 
   /** All descriptors of subscriptions. Returns what to wait for. */
   #lookAll(from: number, count: number): Awaited[] {
-    const { view } = this.#program.memory;
     const awaited: Awaited[] = [];
     for (let n = 0; n < count; n++) {
       const at = from + n * SUBSCRIPTION_SIZE;
-      const type = view.getUint8(at + 8);
+      const type = this.#view.getUint8(at + 8);
       if (type !== EVENT.FD_READ && type !== EVENT.FD_WRITE) continue;
       const one = this.#look(at, type);
       if (one !== undefined) awaited.push(one);
@@ -148,13 +155,12 @@ class Poll {
 
   /** Waits until there is an event. Returns how many there are. */
   run(from: number, out: number, count: number): number {
-    const { memory } = this.#program;
     this.#out = out;
     this.#events = 0;
     const dues: Due[] = [];
     for (let n = 0; n < count; n++) {
       const at = from + n * SUBSCRIPTION_SIZE;
-      const type = memory.view.getUint8(at + 8);
+      const type = this.#view.getUint8(at + 8);
       const due = type === EVENT.CLOCK ? this.#due(at) : undefined;
       if (due !== undefined) dues.push(due);
       if (type > EVENT.FD_WRITE) this.#add(at, ERRNO.EINVAL, type);

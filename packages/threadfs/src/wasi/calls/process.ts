@@ -1,7 +1,9 @@
 /** Calls about the program itself: arguments, environment, its end, random bytes. */
-import { WORD } from "../descriptors.js";
+import { MAX_THREADS } from "../../../abi/memory.js";
+import type { Descriptors } from "../descriptors.js";
 import { ERRNO, IGNORED_SIGNALS, SIGNAL_MAX, STOP_SIGNALS } from "../preview1.js";
 import { type Program, ProgramExit } from "../program.js";
+import { WORD, wide, workerAt } from "../table.js";
 
 /** The most bytes that one call of the host makes. */
 const RANDOM_MAX = 65_536;
@@ -9,11 +11,11 @@ const RANDOM_MAX = 65_536;
 const SIGNALED = 128;
 
 /** Notes that the program has ended, unless another thread has done so, and wakes those that wait for that. */
-export function endProgram(words: Int32Array, code: number): void {
-  if (Atomics.compareExchange(words, WORD.ENDING, 0, 1) !== 0) return;
-  Atomics.store(words, WORD.CODE, code);
-  Atomics.store(words, WORD.EXIT, 1);
-  for (const word of [WORD.EXIT, WORD.JOBS]) Atomics.notify(words, word);
+export function endProgram({ words, pairs }: Descriptors, code: number): void {
+  // The code with it: a thread that ends in between would leave a program that no other thread can end.
+  if (Atomics.compareExchange(pairs, WORD.EXIT / 2, 0n, wide(1, code)) !== 0n) return;
+  Atomics.notify(words, WORD.EXIT);
+  for (let slot = 0; slot < MAX_THREADS; slot++) Atomics.notify(words, workerAt(slot));
 }
 
 /** The two calls for a list of strings. */
@@ -49,7 +51,7 @@ export function makeProcessCalls(program: Program) {
   const { memory, descriptors } = program;
   const [args, environ] = [makeList(program, program.args), makeList(program, program.env)];
   const exit = (code: number): never => {
-    endProgram(descriptors.words, code);
+    endProgram(descriptors, code);
     throw new ProgramExit(code >>> 0);
   };
   return {

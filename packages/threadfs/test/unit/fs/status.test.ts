@@ -42,6 +42,7 @@ describe("the status flags of an open file", () => {
     const fd = open(O_RDWR);
     assert.equal(core.sysFileFlags(ctx, fd, -1), O_RDWR);
     assert.equal(core.sysFileFlags(ctx, open(O_RDWR | O_CREAT), -1), O_RDWR, "what only the open looks at is not told");
+    assert.equal(core.sysFileFlags(ctx, open(O_RDWR | 0x80000000), -1), O_RDWR, "nor is a flag that there is not");
     assert.equal(write(fd, "ab"), 2);
     assert.equal(core.sysFileFlags(ctx, fd, O_APPEND | O_WRONLY | O_PATH), O_APPEND | O_RDWR);
     assert.equal(write(fd, "xy"), 2);

@@ -1,7 +1,9 @@
 /** threadfs/wasi: programs with bad arguments get an error, and damage nothing. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { boxed, DIR, OFLAG, TestProgram } from "./program.js";
+import { type TestContext, test } from "node:test";
+import { createVfs } from "../../../dist/src/index.js";
+import { createWasi } from "../../../dist/src/wasi.js";
+import { boxed, DIR, EVENT, OFLAG, TestProgram } from "./program.js";
 
 const { RESULT } = TestProgram;
 /** The end of the memory of a test's program. */
@@ -109,6 +111,32 @@ test("an address outside of the memory is EFAULT in every call that has one, and
   assert.deepEqual(vfs.toJSON(), before);
 });
 
+/** Imports without an address. Those of sockets look at none: no descriptor is one. */
+const WITHOUT_ADDRESS = [
+  ...["fd_advise", "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_set_flags", "fd_fdstat_set_rights"],
+  ...["fd_filestat_set_size", "fd_filestat_set_times", "fd_renumber", "fd_sync", "proc_exit", "proc_raise"],
+  ...["sched_yield", "sock_accept", "sock_recv", "sock_send", "sock_shutdown"],
+];
+
+// Fails when Memory.has() does not make its views anew: the addresses are behind them.
+test("each of the 46 imports takes addresses in what the program has just added to its memory", async (t) => {
+  const { program } = await boxed(t, { args: ["prog"], env: { A: "b" }, preopens: { "/dir": "/box" } });
+  const fd = program.opened(DIR, "f");
+  const names = Object.keys(callsWith(0, { fd, path: [0, 0], good: [0, 0] }));
+  assert.deepEqual([...names, ...WITHOUT_ADDRESS].sort(), Object.keys(program.calls).sort());
+  assert.equal(names.length + WITHOUT_ADDRESS.length, 46);
+  for (const name of names) {
+    const count = callsWith(0, { fd, path: [0, 0], good: [0, 0] })[name]?.length ?? 0;
+    for (let n = 0; n < count; n++) {
+      const path = program.text("f");
+      const good = program.vectors([[4000, 1]]);
+      const at = program.memory.grow(1) * 65_536;
+      const args = callsWith(at, { fd, path, good })[name]?.[n] ?? [];
+      assert.notEqual(program.call(name, ...args), "EFAULT", `${name}(${args.join(", ")})`);
+    }
+  }
+});
+
 test("huge vectors and lengths: too many buffers are EINVAL, too many bytes EFAULT", async (t) => {
   const { vfs, program } = await boxed(t);
   const fd = program.opened(DIR, "f");
@@ -160,6 +188,90 @@ test("a driver's hook may grow the memory in the middle of a call", async (t) =>
   const dir = program.opened(DIR, "d", { oflags: OFLAG.DIRECTORY });
   assert.deepEqual(program.readdir(dir).names, [".", "..", "g"]);
   assert.ok(program.memory.buffer.byteLength > END);
+});
+
+const { REG, DIRECTORY } = { REG: 0o100644, DIRECTORY: 0o040755 };
+
+/** What each call with a result leaves, where the hooks of a driver and the clock of the tree are called meanwhile, and do something. */
+async function leftByCalls(t: TestContext, meanwhile: (memory: WebAssembly.Memory) => void): Promise<string[]> {
+  let hook = () => {};
+  const now = () => {
+    hook();
+    return 1_600_000_000_000;
+  };
+  const vfs = await createVfs({ maxBytes: 32 << 20, now });
+  t.after(() => vfs.close());
+  for (const dir of ["/box", "/box/d"]) vfs.fs.mkdirSync(dir);
+  vfs.fs.writeFileSync("/box/t", "0123456789");
+  vfs.registerDriver({
+    name: "calling",
+    root: () => ({ ino: 1, mode: DIRECTORY }),
+    permission: () => hook(),
+    lookup: (_dir, name) => (name === "l" ? { ino: 3, mode: 0o120777 } : { ino: 2, mode: REG, size: 5 }),
+    readlink: () => {
+      hook();
+      return "f";
+    },
+    readdir: () => {
+      hook();
+      return [{ name: "f", ino: 2, mode: REG }];
+    },
+    read: (_node, _position, into) => {
+      hook();
+      into.fill(0x78);
+      return into.length;
+    },
+    write: (_node, _position, data) => {
+      hook();
+      return data.length;
+    },
+  });
+  vfs.mount(null, "/box/d", "calling");
+  const options = { stdin: "ignore", stdout: "ignore", stderr: "ignore", preopens: { "/": "/box" } } as const;
+  const program = new TestProgram(createWasi(vfs, options), new WebAssembly.Memory({ initial: 4, maximum: 512 }));
+  const fd = program.opened(DIR, "d/f");
+  const file = program.opened(DIR, "t");
+  const dir = program.opened(DIR, "d", { oflags: OFLAG.DIRECTORY });
+  const vectors = program.vectors([[3000, 4]]);
+  // A subscription to the real clock, which is due, and one to the file.
+  program.view.setUint8(2008, EVENT.CLOCK);
+  program.view.setUint8(2056, EVENT.FD_READ);
+  program.view.setUint32(2064, fd, true);
+  const calls: [name: string, ...args: unknown[]][] = [
+    ["clock_res_get", 0, RESULT],
+    ["clock_time_get", 0, 0n, RESULT],
+    ["fd_read", fd, ...vectors, RESULT],
+    ["fd_pread", fd, ...vectors, 0n, RESULT],
+    ["fd_write", fd, ...vectors, RESULT],
+    ["fd_pwrite", fd, ...vectors, 0n, RESULT],
+    ["fd_write", file, ...vectors, RESULT],
+    ["fd_readdir", dir, 3000, 200, 0n, RESULT],
+    ["fd_filestat_get", fd, 3000],
+    ["path_filestat_get", DIR, 1, "d/l", 3000],
+    ["path_readlink", DIR, "d/l", 3000, 100, RESULT],
+    ["path_open", DIR, 1, "d/l", 0, 2n, 0n, 0, RESULT],
+    ["path_rename", DIR, "d/f", DIR, "t"],
+    ["path_link", DIR, 0, "d/f", DIR, "new"],
+    ["path_symlink", "t", DIR, "new"],
+    ["poll_oneoff", 2000, 3000, 2, RESULT],
+  ];
+  return calls.map(([name, ...args]) => {
+    hook = () => meanwhile(program.memory);
+    const error = program.call(name, ...args);
+    hook = () => {};
+    return `${name}: ${error} ${program.bytes(0, 65_536).replaceAll("\0", "")}`;
+  });
+}
+
+// Fails when Poll or the calls with results do not refresh their views.
+test("whatever the host calls during a call may grow the memory: the results are the same", async (t) => {
+  let grown = 0;
+  const left = await leftByCalls(t, (memory) => {
+    memory.grow(1);
+    grown++;
+  });
+  assert.deepEqual(left, await leftByCalls(t, () => {}));
+  assert.ok(grown > 10, `${grown} times`);
 });
 
 test("a program without a memory, and a closed tree, are errors of the library", async (t) => {

@@ -94,14 +94,14 @@ function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps
 }
 
 /** openat2(2) without O_CREAT and O_TMPFILE. */
-function* sysOpenat2(me: Me, { dirfd, path, flags, resolve }: A["sysOpenat2"]): Steps<number | string> {
+function* sysOpenat2(me: Me, { dirfd, path, flags, resolve, tag }: A["sysOpenat2"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
-  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, 0, resolve));
+  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, 0, resolve), tag);
 }
 
 /** Takes a descriptor, opens a file, and makes it the descriptor's. */
-function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>): Steps<number | string> {
+function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>, tag?: number): Steps<number | string> {
   const fd = yield* step((s) => {
     let n = FIRST_FD;
     while (callerOf(s, me).fds[n] !== undefined) n++;
@@ -120,7 +120,7 @@ function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>): St
     setFd(s, me, fd, ++s.last);
     const opening = fifo.seen === undefined ? {} : { opening: { by: me.id, seen: fifo.seen } };
     const owner = s.owners.includes(me.id) && { owner: me.id };
-    s.files.set(s.last, { ...file, flags, pos: 0, limit: 0, ...opening, ...owner });
+    s.files.set(s.last, { ...file, flags, pos: 0, limit: 0, ...opening, ...owner, ...(tag !== undefined && { tag }) });
     const result = fifo.seen === undefined ? fd : openingResult(fd);
     return callerOf(s, me).closed ? [result, "EBADF"] : [result];
   });
@@ -265,17 +265,27 @@ function mayOpen(s: State, me: Me, at: OpenPlace, flags: number): 0 | string {
   return access === O_WRONLY || access === O_RDWR ? wantWrite(s, at.mnt) : 0;
 }
 
+/** Closes a descriptor, as one step. */
+function closeFd(s: State, me: Me, fd: number): number | string {
+  const id = callerOf(s, me).fds[fd] ?? 0;
+  const file = s.files.get(id);
+  if (file === undefined || file.opening !== undefined) return "EBADF";
+  setFd(s, me, fd, undefined);
+  hold(s, me, 0, file.mnt);
+  // Until the call ends it has the descriptor's reference.
+  pin(s, `${me.id}`, id);
+  closeFile(s, me.ctx, id);
+  return 0;
+}
+
 function* sysClose(me: Me, { fd }: A["sysClose"]): Steps<number | string> {
+  return yield* step((s) => closeFd(s, me, fd));
+}
+
+function* sysCloseTagged(me: Me, { tag }: A["sysCloseTagged"]): Steps<number | string> {
   return yield* step((s) => {
-    const id = callerOf(s, me).fds[fd] ?? 0;
-    const file = s.files.get(id);
-    if (file === undefined || file.opening !== undefined) return "EBADF";
-    setFd(s, me, fd, undefined);
-    hold(s, me, 0, file.mnt);
-    // Until the call ends it has the descriptor's reference.
-    pin(s, `${me.id}`, id);
-    closeFile(s, me.ctx, id);
-    return 0;
+    const found = Object.entries(callerOf(s, me).fds).find(([, id]) => s.files.get(id)?.tag === tag);
+    return found === undefined ? "EBADF" : closeFd(s, me, Number(found[0]));
   });
 }
 
@@ -473,6 +483,7 @@ export const FILE_CALLS = {
   sysOpen,
   sysOpenat2,
   sysClose,
+  sysCloseTagged,
   sysRead,
   sysReadFile,
   sysWrite,

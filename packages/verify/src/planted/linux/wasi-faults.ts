@@ -1,5 +1,5 @@
 /** Faults of what programs of WASI need of the core, and of src/wasi. */
-import { death, races, type Step, tests } from "../detectors.js";
+import { death, deathInWasi, races, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const WASI = "packages/threadfs/src/wasi";
@@ -67,8 +67,8 @@ export const PROGRAMS: Mutant[] = [
     edits: [
       {
         file: `${WASI}/descriptors.ts`,
-        from: "    Atomics.store(words, target + RIGHTS, rights as number);\n",
-        to: "",
+        from: "for (const word of [INFO, RIGHTS, INHERITING,",
+        to: "for (const word of [INFO, INHERITING,",
       },
     ],
     caughtBy: [wasi("files", "fd_renumber")],
@@ -95,8 +95,81 @@ export const PROGRAMS: Mutant[] = [
     caughtBy: [wasi("threads", "without exchanges")],
   },
   {
+    name: "a number of a program is free before its file is closed",
+    edits: [
+      {
+        file: `${WASI}/program.ts`,
+        from: "    const failed = fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));\n    this.descriptors.release(number);\n    return failed;\n",
+        to: "    this.descriptors.release(number);\n    return fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));\n",
+      },
+    ],
+    caughtBy: [deathInWasi("fd_close(5)")],
+  },
+  {
+    name: "a program has ended before its exit code is there",
+    edits: [
+      {
+        file: `${WASI}/calls/process.ts`,
+        from: "  if (Atomics.compareExchange(pairs, WORD.EXIT / 2, 0n, wide(1, code)) !== 0n) return;\n",
+        to: "  if (Atomics.compareExchange(pairs, WORD.EXIT / 2, 0n, wide(1, 0)) !== 0n) return;\n  Atomics.store(words, WORD.CODE, code);\n",
+      },
+    ],
+    caughtBy: [deathInWasi("proc_exit")],
+  },
+  {
+    name: "the two kinds of rights are taken away one after the other",
+    edits: [
+      {
+        file: `${WASI}/descriptors.ts`,
+        from: "    Atomics.and(this.pairs, (entryOf(number) + RIGHTS) / 2, wide(rights, inheriting));\n",
+        to: "    for (const [word, kept] of [[RIGHTS, rights], [INHERITING, inheriting]] as const)\n      Atomics.and(this.words, entryOf(number) + word, kept);\n",
+      },
+    ],
+    caughtBy: [deathInWasi("fd_fdstat_set_rights(8")],
+  },
+  {
+    name: "a number that a thread moves is moved back, though the move has happened",
+    edits: [
+      {
+        file: `${WASI}/descriptors.ts`,
+        from: "moving.find((at) => words[at + PARTNER] !== 0);",
+        to: "moving.find((at) => words[at + PARTNER] === COPIED);",
+      },
+      {
+        file: `${WASI}/descriptors.ts`,
+        from: "      Atomics.store(words, source, name);\n",
+        to: "      this.release(numberOf(source));\n",
+      },
+    ],
+    caughtBy: [deathInWasi("fd_renumber(5, 6)")],
+  },
+  {
+    name: "a worker is given its thread in two stores",
+    edits: [
+      {
+        file: `${WASI}/threads.ts`,
+        from: "      if (Atomics.compareExchange(pairs, at / 2, waits, wide(id, argument)) !== waits) continue;\n",
+        to: "      if (Atomics.compareExchange(pairs, at / 2, waits, wide(id, 0)) !== waits) continue;\n      Atomics.store(words, at + 1, argument);\n",
+      },
+    ],
+    caughtBy: [deathInWasi("thread-spawn")],
+  },
+  {
+    name: "the files of a program have no tags",
+    edits: [
+      {
+        file: "vfs/file/open.ts",
+        from: "  // Read by others after the exchange that installs the file.\n  reservedFile.tag_ = tag;\n",
+        to: "",
+      },
+    ],
+    caughtBy: [deathInWasi('path_open(3, 1, "d/h"'), death("small tagged:", { more: ["--short"] })],
+  },
+  {
     name: "a thread of a binding has descriptors of its own",
-    edits: [{ file: `${WASI}/wasi.ts`, from: "new Descriptors(handle.descriptors)", to: "new Descriptors()" }],
+    edits: [
+      { file: `${WASI}/wasi.ts`, from: "new Descriptors(calls, handle.descriptors)", to: "new Descriptors(calls)" },
+    ],
     caughtBy: [binding("descriptors of the others")],
   },
   {
