@@ -9,6 +9,8 @@ import { MAX_THREADS } from "threadfs";
 import { runJob } from "./job/job.js";
 import { memoryLimits } from "./job/memory-limits.js";
 import { CliError, codeOf, EXIT_FAILED, EXIT_USAGE } from "./support/errors.js";
+import { MOUNT_FLAGS } from "./walk/mount-text.js";
+import { VALIDITIES, type Validity } from "./walk/tree-driver.js";
 import { runWalk } from "./walk.js";
 
 const KIB = 1024;
@@ -111,7 +113,16 @@ interface WalkFlags {
   ref: boolean;
   follow: boolean;
   mount: string[];
+  resolve?: string[];
+  acl: string[];
+  driver: string[];
+  driverValidity: Validity;
+  cold: boolean;
+  snapshot?: string;
 }
+
+/** A parser for an option that may be given again. */
+const several = (value: string, all: string[]): string[] => [...all, somePath(value)];
 
 function walkCommand(): Command {
   const id = between(0, 2 ** 32 - 2);
@@ -119,13 +130,36 @@ function walkCommand(): Command {
     .description("explain one lookup step by step")
     .argument("<PATH>", "a path from the directory on, which is the root of the tree: /src/index.ts or src/index.ts")
     .option("--dir <DIR>", "the directory whose names, modes, owners and links are loaded", somePath, ".")
+    .addOption(
+      new Option("--snapshot <FILE>", "walk in the tree of a snapshot instead of a directory")
+        .argParser(somePath)
+        .conflicts("dir"),
+    )
     .option("--uid <n>", "look up as this user", id, 0)
     .option("--gid <n>", "look up with this group; default: the same number as the user", id)
     .option(
-      "--mount <PATH>",
-      "mount an empty tmpfs there first; may be given again",
-      (path, all: string[]) => [...all, somePath(path)],
+      "--mount <PATH[:FLAGS]>",
+      `mount an empty tmpfs there first, or the directory itself (bind), with some of the flags ${MOUNT_FLAGS.join(",")}; may be given again`,
+      several,
       [],
+    )
+    .option(
+      "--acl <PATH=TEXT>",
+      "set an ACL first, as setfacl -m: /dir=u:1000:r-x,d:g::rx; may be given again",
+      several,
+      [],
+    )
+    .option("--driver <PATH>", "a driver has the files below that directory; may be given again", several, [])
+    .addOption(
+      new Option("--driver-validity <how>", "how long what a driver has told of a name is good")
+        .choices(VALIDITIES)
+        .default("always"),
+    )
+    .option("--cold", "explain the first walk, before which drivers have told nothing; default: the second one", false)
+    .option(
+      "--resolve <FLAGS>",
+      "what the walk may not pass, as in openat2: some of beneath,in-root,no-xdev,no-symlinks,no-magiclinks,cached",
+      (text) => text.split(","),
     )
     .option("--ref", "force ref-walk", false)
     .addOption(new Option("--no-follow", "do not follow a link at the end"))
@@ -140,6 +174,12 @@ function walkCommand(): Command {
         ref: flags.ref,
         follow: flags.follow,
         mounts: flags.mount,
+        acls: flags.acl,
+        drivers: flags.driver,
+        validity: flags.driverValidity,
+        cold: flags.cold,
+        resolve: flags.resolve,
+        snapshot: flags.snapshot,
       });
     });
 }

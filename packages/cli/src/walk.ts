@@ -1,23 +1,45 @@
 /**
- * `threadfs walk`: loads a directory's names into a fresh tree, looks one path up and explains each
+ * `threadfs walk`: loads a directory's names, or a snapshot, into a fresh tree, looks one path up and explains each
  * step, by `vfs.explain()`.
  */
-import type { Stats } from "node:fs";
-import { createVfs, type Explanation, type FsSync, type TraceStep, type WalkError } from "threadfs";
+import { readFileSync, type Stats } from "node:fs";
+import {
+  createVfs,
+  type Explanation,
+  type FsSync,
+  type ResolveFlag,
+  type TraceStep,
+  type Vfs,
+  type WalkError,
+} from "threadfs";
 import { ANY_NAME, Loader, permissions, realDirectory, TALLY_BYTES, typeName } from "./load/load.js";
 import { WorkStack } from "./load/work-stack.js";
 import { PRIVILEGED } from "./support/credentials.js";
 import { CliError, codeOf, EXIT_FAILED, EXIT_USAGE } from "./support/errors.js";
+import { completeAcl, parseAcl } from "./walk/acl-text.js";
+import { parseMount } from "./walk/mount-text.js";
+import { treeDriver, type Validity } from "./walk/tree-driver.js";
 
 export interface WalkOptions {
   path: string;
   directory: string;
+  /** A file with a snapshot, instead of the directory. */
+  snapshot?: string | undefined;
   uid: number;
   gid: number;
   json: boolean;
   ref: boolean;
   follow: boolean;
+  /** What the walk may pass, as openat2(2) has it; undefined: all. */
+  resolve?: string[] | undefined;
   mounts: string[];
+  /** Each a path, "=", and the text of an ACL. */
+  acls: string[];
+  /** Directories below which a driver has the files. */
+  drivers: string[];
+  validity: Validity;
+  /** The walk is the first one: what drivers have told is not in the cache. */
+  cold: boolean;
 }
 
 const MAX_ENTRIES = 200_000;
@@ -42,7 +64,9 @@ export type ExplainedStep = TraceStep & {
 /** The output of `threadfs walk --json`. */
 export interface WalkReport {
   path: string;
-  directory: string;
+  /** Where the tree comes from: the directory, or the file of the snapshot. */
+  directory?: string;
+  snapshot?: string;
   /** Entries loaded. */
   entries: number;
   credentials: { uid: number; gid: number };
@@ -58,21 +82,29 @@ type Omitted = (path: string) => string | undefined;
  * is not known whether it exists.
  */
 export async function runWalk(options: WalkOptions): Promise<number> {
-  const source = realDirectory(options.directory, EXIT_USAGE);
-  const vfs = await createVfs({ maxBytes: MAX_BYTES });
+  const { vfs, ...loaded } =
+    options.snapshot === undefined ? await treeOf(options.directory) : await savedTree(options.snapshot);
   try {
     const { fs } = vfs.context(PRIVILEGED);
-    const { entries, omitted } = loadNames(fs, source);
-    for (const path of options.mounts) mountAt(path, () => vfs.mount("none", fromRoot(path), "tmpfs", {}));
+    const { entries, omitted, source } = loaded;
+    change(vfs, fs, options);
     const { uid, gid, path, follow, ref } = options;
     const user = vfs.context({ ...PRIVILEGED, uid, gid });
+    if (options.drivers.length > 0 && !options.cold) fillCache(user.fs, fromRoot(path), follow);
+    // Names of flags that there are not are the library's to refuse.
+    const resolve = options.resolve as ResolveFlag[] | undefined;
     // A fresh tree has an empty prefix cache anyway.
-    const explanation = await user.explain(path, { follow, ref, prefixCache: false });
+    const explanation = await user
+      .explain(path, { follow, ref, prefixCache: false, resolve })
+      .catch((error: unknown) => {
+        if (codeOf(error) !== "ERR_INVALID_ARG_VALUE") throw error;
+        throw refused(`--resolve ${options.resolve}`, error);
+      });
     const answer = answerOf(explanation);
     const explained = explain(fs, explanation.steps, omitted);
     const unknown = explained.at(-1)?.step === "answer" ? lastMissing(explained)?.unknown : undefined;
     const known = "error" in answer && unknown !== undefined ? { unknown } : answer;
-    const result = { path, directory: source, entries, credentials: { uid, gid }, steps: explained, answer: known };
+    const result = { path, ...source, entries, credentials: { uid, gid }, steps: explained, answer: known };
     process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : textOf(result, explanation));
     return "unknown" in known ? EXIT_FAILED : 0;
   } finally {
@@ -106,11 +138,88 @@ function loadNames(fs: FsSync, source: string): { entries: number; omitted: Omit
   return { entries: loader.report.loaded.length, omitted };
 }
 
-function mountAt(path: string, mount: () => void): void {
+/** A tree, how many entries it has, what of its source it has not, and the source. */
+interface LoadedTree {
+  vfs: Vfs;
+  entries: number;
+  omitted: Omitted;
+  source: Pick<WalkReport, "directory" | "snapshot">;
+}
+
+async function treeOf(directory: string): Promise<LoadedTree> {
+  const source = realDirectory(directory, EXIT_USAGE);
+  const vfs = await createVfs({ maxBytes: MAX_BYTES });
   try {
-    mount();
+    return { vfs, ...loadNames(vfs.context(PRIVILEGED).fs, source), source: { directory: source } };
   } catch (error) {
-    throw new CliError(codeOf(error), `--mount ${path}: ${(error as Error).message}`, EXIT_USAGE);
+    vfs.close();
+    throw error;
+  }
+}
+
+/** The tree of a snapshot, with its contents, ACLs and extended attributes. */
+async function savedTree(file: string): Promise<LoadedTree> {
+  try {
+    const vfs = await createVfs({ maxBytes: MAX_BYTES, snapshot: readFileSync(file) });
+    const entries = vfs.context(PRIVILEGED).fs.readdirSync("/", { recursive: true }).length + 1;
+    return { vfs, entries, omitted: () => undefined, source: { snapshot: file } };
+  } catch (error) {
+    throw refused(`--snapshot ${file}`, error);
+  }
+}
+
+/** The error of an option whose value cannot be used. */
+const refused = (option: string, error: unknown): CliError =>
+  new CliError(codeOf(error), `${option}: ${error instanceof Error ? error.message : error}`, EXIT_USAGE);
+
+/** Makes the drivers, mounts and ACLs that were asked for, in this order: a mount may be in a driver's directory, an ACL on a mount. */
+function change(vfs: Vfs, fs: FsSync, { drivers, mounts, acls, validity }: WalkOptions): void {
+  const make = (option: string, value: string, act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      if (error instanceof CliError) throw error;
+      throw refused(`${option} ${value}`, error);
+    }
+  };
+  for (const [n, path] of drivers.entries()) {
+    make("--driver", path, () => {
+      vfs.registerDriver(treeDriver(fs, fs.realpathSync(fromRoot(path)), `loaded-${n}`, validity));
+      vfs.mount(null, fromRoot(path), `loaded-${n}`);
+    });
+  }
+  for (const text of mounts) {
+    const { path, bind, flags } = parseMount(text);
+    const target = fromRoot(path);
+    make("--mount", text, () => vfs.mount(bind ? target : "none", target, bind ? "bind" : "tmpfs", flags));
+  }
+  for (const text of acls) make("--acl", text, () => setAcl(vfs, fs, text));
+}
+
+/** Gives a path an ACL: `PATH=TEXT`. What the text does not say the mode bits do, as with setfacl(1). */
+function setAcl(vfs: Vfs, fs: FsSync, text: string): void {
+  const equals = text.lastIndexOf("=");
+  if (equals <= 0) throw new CliError("ERR_INVALID_ARG_VALUE", `--acl ${text}: it is like /dir=u:1000:r-x`, EXIT_USAGE);
+  const path = fromRoot(text.slice(0, equals));
+  const parsed = (() => {
+    try {
+      return parseAcl(text.slice(equals + 1));
+    } catch (error) {
+      throw new CliError("ERR_INVALID_ARG_VALUE", `--acl ${text}: ${(error as Error).message}`, EXIT_USAGE);
+    }
+  })();
+  const { mode } = fs.statSync(path);
+  if (parsed.access.length > 0) vfs.setfacl(path, completeAcl(parsed.access, mode));
+  if (parsed.default.length > 0) vfs.setfacl(path, completeAcl(parsed.default, mode), { default: true });
+}
+
+/** Looks a path up, so that the next walk finds in the cache what drivers have told. */
+function fillCache(fs: FsSync, path: string, follow: boolean): void {
+  try {
+    if (follow) fs.statSync(path);
+    else fs.lstatSync(path);
+  } catch {
+    // It is explained.
   }
 }
 
@@ -156,9 +265,9 @@ function followedByMount(steps: TraceStep[], from: number): boolean {
 }
 
 function textOf(report: WalkReport, explanation: Explanation): string {
-  const { path, directory, entries, credentials, steps, answer } = report;
+  const { path, directory, snapshot, entries, credentials, steps, answer } = report;
   const { uid, gid } = credentials;
-  const head = `stat "${path}" as uid ${uid}, gid ${gid}; the root is ${directory}, ${entries} entries`;
+  const head = `stat "${path}" as uid ${uid}, gid ${gid}; the root is ${directory ?? snapshot}, ${entries} entries`;
   const lines = explanation.lines((step) => aboutStep(steps[explanation.steps.indexOf(step)]));
   return `${[head, "", ...lines, "", `answer: ${answerText(answer)}`].join("\n")}\n`;
 }
