@@ -238,8 +238,8 @@ export class AllocSession {
     return this.core.sysSetacl(0, AT_FDCWD, this.path(path), entries.length, type);
   }
   /** A fresh file system: in memory, or of the driver. */
-  mount(path: string, type = 0): number {
-    return this.core.sysMountNew(0, this.path(path), type, 0, 0, 0, 0);
+  mount(path: string, type = 0, ctx = 0): number {
+    return this.core.sysMountNew(ctx, this.path(path), type, 0, 0, 0, 0);
   }
   bind(from: string, to: string, flags = 4096): number {
     const length = this.path(from);

@@ -428,6 +428,15 @@ export const OPERATIONS: Record<string, Operation> = {
   unlink: { allocations: 0, run: (session) => session.unlink("/w/many") },
   "unlink a long name": { allocations: 0, run: (session) => session.unlink(`/w/${LONG}-there`) },
   rmdir: { allocations: 0, run: (session) => session.rmdir("/w/empty-dir") },
+  /** With the mount, whose references it puts. */
+  "rmdir of what another namespace has a mount on": {
+    allocations: 0,
+    run: (session) => session.rmdir("/w/empty-dir"),
+    prepare(session) {
+      must(session.mount("/w/empty-dir", 0, must(session.ownContext())));
+      return 0;
+    },
+  },
   chdir: { allocations: 0, run: (session) => session.core.sysChdir(0, -100, session.path("/w/sub")) },
   "close a context": { allocations: 0, run: (session) => session.core.contextDestroy(session.other) },
 };

@@ -18,6 +18,11 @@ interface SeparateItem {
   readonly group: string;
   readonly peer: Path;
   readonly inPeer: Path;
+  /** A mount point that the tree removes, by itself or by a rename, while the context has a mount on it: two names, and the file in the mount. */
+  readonly gone: Path;
+  readonly inGone: Path;
+  readonly other: Path;
+  readonly inOther: Path;
   readonly mark: Path;
   /** Whether this thread is the item's writer, and what is mounted in the present context, which only the writer knows. */
   isMine: boolean;
@@ -33,6 +38,10 @@ function separateItem(i: number): SeparateItem {
     group: `${top}/group`,
     peer: makePath(`${top}/group/peer`),
     inPeer: makePath(`${top}/group/peer/in`),
+    gone: makePath(`${top}/gone`),
+    inGone: makePath(`${top}/gone/in`),
+    other: makePath(`${top}/other`),
+    inOther: makePath(`${top}/other/in`),
     mark: makePath(`${top}/mark`),
     isMine: false,
     hasOwn: false,
@@ -87,6 +96,7 @@ export class Separate implements Workload {
     item.isMine = true;
     if (ctx === 0) this.#setContext(i, t.must(t.contextCreate(0, CLONE_NEWNS), "contextCreate"));
     else if (t.next(6) === 0) this.#close(t, i, ctx);
+    else if (t.next(3) === 0) this.#remove(t, i, ctx);
     else if (t.next(2) === 0) item.hasOwn = this.#turn(t, i, ctx, item.own, item.inOwn, item.hasOwn);
     else item.hasPeer = this.#turn(t, i, ctx, item.peer, item.inPeer, item.hasPeer);
   }
@@ -100,6 +110,28 @@ export class Separate implements Workload {
     return true;
   }
 
+  /** The tree removes, moves or replaces a directory on which the context has a mount: that goes with it, or moves. */
+  #remove(t: Thread, i: number, ctx: number): void {
+    const { gone, inGone, other, inOther } = elementAt(this.#items, i);
+    t.must(t.mkdir(gone), "mkdir");
+    this.#turn(t, i, ctx, gone, inGone, false);
+    t.must(t.mount(gone, 0, ctx), "mount");
+    t.must(t.umount(gone, true, ctx), "umount");
+    const moves = t.next(2) === 0;
+    if (moves) t.must(t.rename(gone, other), "rename");
+    const inside = moves ? inOther : inGone;
+    if (t.stat(inside, 0, ctx) !== 0) t.fail(`${inside.text} is in a mount that has moved, and was not found`);
+    if (t.next(2) === 0) t.must(t.rmdir(moves ? other : gone), "rmdir");
+    else {
+      const empty = moves ? gone : other;
+      t.must(t.mkdir(empty), "mkdir");
+      t.must(t.rename(empty, moves ? other : gone), "rename");
+      if (t.stat(inside, 0, ctx) !== -ERRNO.ENOENT) t.fail(`${inside.text} is in a mount whose name was replaced`);
+      t.must(t.rmdir(moves ? other : gone), "rmdir");
+    }
+    if (t.stat(inside, 0, ctx) !== -ERRNO.ENOENT) t.fail(`${inside.text} is in a mount whose name was removed`);
+  }
+
   /** Closes the context, and with it its namespace: what it has mounted for all goes before, the rest with it. */
   #close(t: Thread, i: number, ctx: number): void {
     const item = elementAt(this.#items, i);
@@ -111,8 +143,10 @@ export class Separate implements Workload {
   }
 
   read(t: Thread, i: number): void {
-    const { inOwn, inPeer, mark } = elementAt(this.#items, i);
+    const { inOwn, inPeer, inGone, inOther, mark } = elementAt(this.#items, i);
     const uid = this.#uid(i);
+    for (const path of [inGone, inOther])
+      if (t.stat(path) !== -ERRNO.ENOENT) t.fail(`${path.text} is in a mount of another namespace`);
     if (t.stat(inOwn) !== 0) t.fail(`${inOwn.text} is always there and was not found`);
     if (t.uid !== uid) t.fail(`${inOwn.text} is file ${t.uid}: a mount of another namespace`);
     // A fresh file system is empty for a moment, and its file is then of uid 0.
@@ -124,6 +158,9 @@ export class Separate implements Workload {
     // The context may be closed at any time.
     if (t.must(t.stat(mark, 0, ctx), "stat", ERRNO.EBADF) === 0 && t.uid !== uid + 2)
       t.fail(`${mark.text} is file ${t.uid}`);
+    for (const path of [inGone, inOther])
+      if (t.must(t.stat(path, 0, ctx), "stat", ERRNO.EBADF, ERRNO.ENOENT) === 0 && ![uid + 3, 0].includes(t.uid))
+        t.fail(`${path.text} is file ${t.uid}`);
     if (t.must(t.stat(inOwn, 0, ctx), "stat", ERRNO.EBADF, ERRNO.ENOENT) < 0) return;
     if (![uid, uid + 3, 0].includes(t.uid)) t.fail(`${inOwn.text} in a namespace is file ${t.uid}`);
   }
