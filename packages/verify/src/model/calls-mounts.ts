@@ -17,6 +17,7 @@ import { defined } from "../support/defined.js";
 import { type CallArguments, isError, type MountFlags } from "./call.js";
 import { badPath, callerOf, lookup } from "./calls.js";
 import { pathOf } from "./calls-lookup.js";
+import { isGone } from "./linux/mountpoints.js";
 import {
   attachTree,
   changeType,
@@ -37,7 +38,6 @@ import {
   get,
   inodeOf,
   isBelow,
-  isBelowRemoved,
   isDir,
   type Mount,
   mountedOn,
@@ -89,9 +89,6 @@ function* place(
 const isDetached = (s: State, m: number): boolean => !isNamespace(s, m) && get(s.mounts, m).parent === 0;
 
 const isNamespace = (s: State, m: number): boolean => m === s.rootMount || get(s.mounts, m).isNamespace === true;
-
-/** A name that was removed takes no mount, and nothing below it does. */
-const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed || isBelowRemoved(s, d);
 
 function attach(s: State, id: number, parent: number, point: number, fresh: readonly number[]): 0 | string {
   // What stands in another place of it may have to go onto its root.

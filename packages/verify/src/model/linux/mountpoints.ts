@@ -2,9 +2,12 @@
  * Names of mount points in the model: a name is in use by the mounts on it in the caller's namespace; those of other namespaces move with it, or go after it, one a step,
  * under the namespace lock.
  */
-import { get, isBelow, isMountpoint, type State } from "../state.js";
+import { get, isBelow, isBelowRemoved, isMountpoint, type State } from "../state.js";
 import type { Again, Me } from "../steps.js";
 import { detachMount } from "./propagation.js";
+
+/** A name that was removed takes no mount, and nothing below it does. */
+export const isGone = (s: State, d: number): boolean => !get(s.dentries, d).hashed || isBelowRemoved(s, d);
 
 /** The uppermost mount of where a mount is: that of a namespace, unless it is detached. */
 function wayUp(s: State, m: number): number {
