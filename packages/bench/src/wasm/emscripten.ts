@@ -1,5 +1,5 @@
 // What does a small read of a program of Emscripten cost in a worker? PHP reads a file in pieces of 64 bytes, 250,000 of them: on a tree, and through a proxy
-// to the main thread, where the file is in MEMFS; beside the plain call there. Then two workers on one tree.
+// to the main thread, where the file is in MEMFS; beside the plain call there. Then two workers on one tree. And what do paths cost (names.ts)?
 //
 // What is not comparable: the time of a read is PHP's and FS's for the most part, which all have. The proxy's main thread does nothing else,
 // and only reads are sent to it.
@@ -12,6 +12,7 @@ import { Result } from "../lib/result.js";
 import { openThreadfs } from "../lib/rivals.js";
 import { ratioSummary } from "../lib/stats.js";
 import { MODULES } from "../programs/files.js";
+import { measureNames } from "./emscripten/names.js";
 import { FILE_SIZE, Program } from "./emscripten/program.js";
 import { makeChannel, serveProxy, wakeProxy } from "./emscripten/proxy.js";
 import type { EmscriptenRequest, EmscriptenWorkerStart } from "./emscripten/worker.js";
@@ -99,6 +100,7 @@ async function run(options: BenchOptions): Promise<Result> {
     const [proxy, tree] = pools;
     for (const pool of pools) await pool.askAll(() => ({ task: "start" }), TIMEOUT);
     report(result, await measure({ main, proxy, tree }, options));
+    measureNames(result, main.FS, vfs, options);
   } finally {
     stopped = true;
     wakeProxy(channel);

@@ -4,12 +4,14 @@
  *
  * `FS` finds a name first in a table of the nodes that it knows, and asks the file system only for others. In a tree that other threads change, such a
  * node may be a file that is gone, or renamed. So no node of a tree is in that table: they are made without FS.createNode(), which would add
- * them, and the tree is asked for every component of a path. FS.rename() adds the node that it was to rename: node-ops.ts gives it a name that no walk asks
+ * them, and the tree is asked for every path: walks.ts. FS.rename() adds the node that it was to rename: node-ops.ts gives it a name that no walk asks
  * for, and has it removed with the next call.
  */
 import { codedError, ignoreError } from "../errors/errors.js";
 import { ERRNO, programErrno, programErrnoOf } from "./errno.js";
+import type { Tree } from "./tree.js";
 import type { ErrorConstructor, FsMount, FsNode, FsStream, Mapping, NodeConstructor, RawFs } from "./types.js";
+import { Walks } from "./walks.js";
 
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
@@ -52,6 +54,9 @@ export class Build {
   readonly #unmounted = new Set<FsMount>();
   #renamed: FsNode | undefined;
   #disturbed: Error | undefined;
+  readonly #walks: Walks | undefined;
+  /** Whether FS.stat() or FS.lstat() runs. */
+  isInStat = false;
 
   /** @throws TypeError ERR_INVALID_ARG_VALUE: not such an object, or its members have been renamed */
   constructor(fs: RawFs) {
@@ -70,8 +75,10 @@ export class Build {
     this.#ErrnoError = errorClass(fs);
     const error = new this.#ErrnoError(ERRNO.EEXIST) as unknown as Record<string, unknown>;
     this.#errnoKey = Object.keys(error).find((key) => error[key] === ERRNO.EEXIST) ?? "errno";
+    this.#walks = Walks.take(fs);
     this.#callAgain();
     this.#followUnmounts();
+    this.#followStats();
   }
 
   /**
@@ -93,6 +100,25 @@ export class Build {
       );
   }
 
+  /** FS.stat() looks a node up, and asks for its attributes. FS.lstat() calls it. */
+  #followStats(): void {
+    const fs = this.#fs;
+    const { stat } = fs;
+    fs.stat = (path, ...rest): unknown => {
+      this.isInStat = true;
+      try {
+        return stat.call(fs, path, ...rest);
+      } finally {
+        this.isInStat = false;
+      }
+    };
+  }
+
+  /** Paths below a mount are walked in one step. */
+  walkAtOnce(mount: FsMount, tree: Tree): void {
+    this.#walks?.add(mount, tree);
+  }
+
   /** FS.unmount() does not tell the file system type. */
   #followUnmounts(): void {
     const fs = this.#fs;
@@ -106,6 +132,7 @@ export class Build {
       for (const gone = mount ? [mount] : []; gone.length > 0; ) {
         const next = gone.pop() as FsMount;
         gone.push(...(next.mounts ?? []));
+        this.#walks?.remove(next);
         if (this.#ends.has(next)) this.#unmounted.add(next);
       }
       this.endUnused();

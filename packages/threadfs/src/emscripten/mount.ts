@@ -74,6 +74,7 @@ function mount(mounted: FsMount): never {
   const tree = new Tree(build, context);
   tree.ops = { node: nodeOps(tree), stream: streamOps(tree) };
   trees.set(mounted, tree);
+  build.walkAtOnce(mounted, tree);
   return tree.rootOf(mounted) as never;
 }
 

@@ -1,7 +1,7 @@
 /** A tree as one mount of a program sees it: the system calls, and the nodes that come of them. */
 import { ENOENT } from "../../abi/errno.js";
-import { AT_SYMLINK_NOFOLLOW } from "../../abi/flags.js";
-import { S_IFREG } from "../../abi/mode.js";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, RESOLVE_NO_SYMLINKS } from "../../abi/flags.js";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../../abi/mode.js";
 import * as STAT from "../../abi/stat.js";
 import type { Context } from "../api/context.js";
 import type { SystemCalls } from "../node-fs/system-calls.js";
@@ -15,12 +15,18 @@ interface Ops {
 }
 
 const NO_OPS: Ops = { node: {}, stream: {} };
+/** The mode of a node that tells a name alone. */
+const ANY_DIRECTORY = S_IFDIR | 0o777;
+/** sysWalk() fills the attributes, as stat(2) does. */
+const FOR_STAT = -1;
 
 export class Tree {
   readonly build: Build;
   readonly calls: SystemCalls;
   readonly fs: Fs;
   ops: Ops = NO_OPS;
+  /** The node that was made last, as long as the attributes that were read last are its own. */
+  #fresh: FsNode | undefined;
 
   constructor(build: Build, context: Context) {
     this.build = build;
@@ -56,7 +62,24 @@ export class Tree {
   /** A node with the attributes that were read last. */
   #node(parent: FsNode | null, name: string, treePath: string): FsNode {
     const { stat } = this.calls.attachment;
-    return this.#nodeOf(parent, name, treePath, stat[STAT.mode] as number, stat[STAT.rdev] as number);
+    const node = this.#nodeOf(parent, name, treePath, stat[STAT.mode] as number, stat[STAT.rdev] as number);
+    this.#fresh = node;
+    return node;
+  }
+
+  /** A node of a path that has just been walked. */
+  nodeFound(parent: FsNode, name: string, treePath: string): FsNode {
+    return this.#node(parent, name, treePath);
+  }
+
+  /** The node of a directory for nodes below it, of which nothing but its name is known. */
+  directoryNode(parent: FsNode, name: string, treePath: string): FsNode {
+    return this.#nodeOf(parent, name, treePath, ANY_DIRECTORY, 0);
+  }
+
+  /** The type of what was walked to last. */
+  typeFound(): number {
+    return (this.calls.attachment.stat[STAT.mode] as number) & S_IFMT;
   }
 
   #nodeOf(parent: FsNode | null, name: string, treePath: string, mode: number, rdev: number): FsNode {
@@ -88,8 +111,22 @@ export class Tree {
     return file === undefined || file.fd < 0 ? undefined : file;
   }
 
+  /** Reads the attributes of a path without links, but for the last component. Returns 0 or a negative errno of Linux: -ELOOP for a link on the way. */
+  walkTo(path: string): number {
+    const { calls } = this;
+    this.#fresh = undefined;
+    try {
+      const length = calls.tryPutPath(path);
+      if (length < 0) return length;
+      return calls.core.sysWalk(calls.ctx, AT_FDCWD, length, AT_SYMLINK_NOFOLLOW, FOR_STAT, RESOLVE_NO_SYMLINKS);
+    } catch (error) {
+      throw this.build.translate(error);
+    }
+  }
+
   /** Reads the attributes of a path, of a link itself. Returns 0 or a negative errno of Linux. */
   statAt(path: string): number {
+    this.#fresh = undefined;
     try {
       return this.calls.statRaw(path, AT_SYMLINK_NOFOLLOW);
     } catch (error) {
@@ -97,8 +134,14 @@ export class Tree {
     }
   }
 
-  /** Reads the attributes of a node: of the open file, whatever its name is by now, or of what has the name. @throws the program's errors */
+  /**
+   * Reads the attributes of a node: of the open file, whatever its name is by now, or of what has the name. In a call of FS.stat(), which has found the node a moment ago, they
+   * have been read. @throws the program's errors
+   */
   stat(node: FsNode): void {
+    const isFresh = this.#fresh === node && this.build.isInStat;
+    this.#fresh = undefined;
+    if (isFresh) return;
     const file = this.opened(node);
     this.build.check(file === undefined ? this.statAt(this.pathOf(node)) : this.statFile(file));
   }
@@ -106,6 +149,7 @@ export class Tree {
   /** Reads the attributes of an open file. Returns 0 or a negative errno of Linux. */
   statFile({ fd }: OpenFile): number {
     const { calls, build } = this;
+    this.#fresh = undefined;
     try {
       calls.checkOpen();
       return calls.core.sysFstat(calls.ctx, fd);

@@ -62,9 +62,10 @@ export interface RawFs {
   unlink(path: string): void;
   rename(from: string, to: string): void;
   unmount?(place: string): void;
-  stat(path: string): unknown;
+  stat(path: string, ...rest: unknown[]): unknown;
   lstat(path: string): unknown;
-  lookupPath?(path: string, options: object): { node: FsNode };
+  lookupPath?(path: string, options?: object): { node: FsNode };
+  cwd?(): string;
   hashRemoveNode?(node: FsNode): void;
 }
 

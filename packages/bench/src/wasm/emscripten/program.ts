@@ -18,7 +18,9 @@ export interface ProgramFs {
   mkdir(path: string): void;
   mount(type: object, options: object, place: string): object;
   writeFile(path: string, bytes: Uint8Array): void;
+  stat(path: string): object;
   open(path: string, flags: string): Stream;
+  close(stream: Stream): void;
   read(stream: Stream, into: Uint8Array, offset: number, length: number, position: number): number;
   createNode(parent: object | null, name: string, mode: number, dev: number): ProgramNode;
 }
