@@ -313,6 +313,8 @@ export class Descriptors {
   /** Settles what threads have left in the table that have ended; with `own` this one too, which is in no call. */
   settle(own = false): void {
     const { words, thread } = this;
+    // After a panic this thread can close nothing: another one settles what it leaves too.
+    if (!this.#calls.attachment.sharable) return;
     const before = Atomics.load(words, WORD.SETTLING);
     // A thread that settles goes on.
     if (before !== 0 && before !== thread.name && !thread.hasEnded(before)) return;
@@ -351,12 +353,12 @@ export class Descriptors {
         moving.find((at) => at !== target),
         name,
       );
-    const { core, ctx } = this.#calls;
+    const { core, ctx, attachment } = this.#calls;
     for (const at of entries) {
       if (words[at] !== name) continue;
-      const high = words[at + TAG_HIGH] as number;
-      // EBADF: it was closed, or was not opened.
-      if (high !== 0) core.sysCloseTagged(ctx, high, words[at + TAG_LOW] as number);
+      const [high, low] = [words[at + TAG_HIGH] as number, words[at + TAG_LOW] as number];
+      // EBADF: it was closed, or was not opened. Where that has to wait for too long it is done later: the tag stays good.
+      if (high !== 0) attachment.nowOrLater(() => core.sysCloseTagged(ctx, high, low));
       this.release(numberOf(at));
     }
   }

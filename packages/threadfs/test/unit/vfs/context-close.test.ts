@@ -93,6 +93,7 @@ const CALLS: Record<string, CallOf> = {
   sysRealpath: ({ core, path }, c) => core.sysRealpath(c, AT_FDCWD, path("/link")),
   sysOpen: ({ core, path }, c) => core.sysOpen(c, AT_FDCWD, path("/closed"), 0, 0),
   sysOpenat2: ({ core, path }, c) => core.sysOpenat2(c, AT_FDCWD, path("/closed"), 0, 0, RESOLVE_IN_ROOT),
+  sysOpenTagged: ({ core, path }, c) => core.sysOpenTagged(c, AT_FDCWD, path("/closed"), 0, 0, RESOLVE_IN_ROOT, 1, 1),
   sysTruncate: ({ core, path }, c) => core.sysTruncate(c, AT_FDCWD, path("/file"), 0),
   sysFtruncate: ({ core }, c, fd) => core.sysFtruncate(c, fd, 0),
   sysMkdir: ({ core, path }, c) => core.sysMkdir(c, AT_FDCWD, path("/dir/new"), 0o777),
@@ -129,6 +130,10 @@ const CALLS: Record<string, CallOf> = {
   sysFifoWait: ({ core }, c, fd) => core.sysFifoWait(c, fd),
   sysFifoCancel: ({ core }, c, fd) => core.sysFifoCancel(c, fd),
   sysClose: ({ core }, c, fd) => core.sysClose(c, fd),
+  sysCloseTagged: ({ core, path }, c) => {
+    core.sysOpenTagged(c, AT_FDCWD, path("/file"), 0, 0, 0, 1, 2);
+    return core.sysCloseTagged(c, 1, 2);
+  },
   sysChdir: ({ core, path }, c) => core.sysChdir(c, AT_FDCWD, path("/dir")),
   sysChroot: ({ core, path }, c) => core.sysChroot(c, AT_FDCWD, path("/dir")),
   sysGetcwd: ({ core }, c) => core.sysGetcwd(c),

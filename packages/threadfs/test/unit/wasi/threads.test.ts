@@ -86,11 +86,21 @@ async function threaded(t: TestContext, count: number) {
         },
       },
     });
-  return { vfs, program, memory, spawn, start, run, errors, ends };
+  return { vfs, program, memory, spawn, start, run, errors, ends, workers };
 }
 
 test("without a worker that waits a thread is refused: EAGAIN", async (t) => {
   const { spawn } = await threaded(t, 0);
+  assert.equal(spawn(NOTHING), -6);
+});
+
+// Fails when makeSpawn() does not ask whether the worker that waits has ended.
+test("a worker that was terminated while it waited is given no thread", async (t) => {
+  const { spawn, start, ends, workers } = await threaded(t, 2);
+  assert.ok(start(NOTHING) > 0);
+  // Both wait again, or are about to.
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  await Promise.all(ends);
   assert.equal(spawn(NOTHING), -6);
 });
 
