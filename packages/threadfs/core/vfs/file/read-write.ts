@@ -33,7 +33,7 @@ import { mutexLock, mutexUnlock } from "../../mem/lock/lock";
 import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { Dentry } from "../dcache/dentry";
-import { touchAtime } from "../inode/atime";
+import { touchAtimeOfRead } from "../inode/atime";
 import { removeSuid } from "../inode/attr";
 import { currentTime, I_DRIVER, Inode, inodeNumber } from "../inode/inode";
 import { pipeRead, pipeWrite } from "../pipe/transfer";
@@ -125,7 +125,7 @@ function readDriver(i: Inode, pos: i64, n: u32, direct: bool): i32 {
 
 /** file_accessed(): a read has updated the file's time of access, one at the end of the file too. */
 export function fileAccessed(f: File): void {
-  if (!(f.flags & O_NOATIME)) touchAtime(f.mnt, f.inode);
+  if (!(f.flags & O_NOATIME)) touchAtimeOfRead(f.mnt, f.inode);
 }
 
 function driverRead(i: Inode, pos: i64, n: u32): i32 {

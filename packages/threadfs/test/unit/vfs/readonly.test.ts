@@ -20,6 +20,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "../../../dist/abi/abi.js";
+import { READS_A_CLOCK } from "../../../dist/generated/core-layout.js";
 import { createVfs, type Vfs } from "../../../dist/src/index.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
 import { type RawCore, rawCore } from "../../support/raw-core.js";
@@ -242,4 +243,31 @@ describe("times of access", () => {
     assert.equal(read(2 ** 40 + 0.25, 2 ** 40 + 0.5), now, "before mtime");
     assert.equal(read(2 ** 40 + 0.5, 2 ** 40 + 0.25), (2 ** 40 + 0.5) * 1000, "after mtime");
   });
+});
+
+// Taken out: the count of reads in touchAtimeOfRead(): the time of access is never updated again.
+test("a time of access follows a day later by one of the next reads of a descriptor, of which most do not ask for the time", async (t) => {
+  let now = Date.UTC(2030, 0, 1);
+  let asked = 0;
+  const clock = () => {
+    asked++;
+    return now;
+  };
+  const vfs = await createVfs({ maxBytes: 32 << 20, now: clock });
+  t.after(() => vfs.close());
+  const { fs } = vfs;
+  fs.writeFileSync("/f", "text");
+  const fd = fs.openSync("/f");
+  const read = () => fs.readSync(fd, new Uint8Array(4), 0, 4, 0);
+  const accessed = () => fs.fstatSync(fd).atimeMs;
+  now += 1000;
+  read();
+  assert.equal(accessed(), now, "as late as the last change");
+  const before = asked;
+  for (let n = 0; n < 10 * READS_A_CLOCK; n++) read();
+  assert.equal(asked - before, 10);
+  now += 86_400_000;
+  let reads = 0;
+  for (; accessed() !== now && reads <= READS_A_CLOCK; reads++) read();
+  assert.ok(reads <= READS_A_CLOCK, `${reads} reads`);
 });
