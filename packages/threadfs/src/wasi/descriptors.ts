@@ -32,7 +32,7 @@ import {
   wide,
 } from "./table.js";
 
-/** The hint is moved when it is so far behind. */
+/** The hint is moved when it is so far behind, if other threads have the table too: to move it costs more than to look at a few numbers. */
 const HINT_LAG = 16;
 /** How often, and how long at most each time, in milliseconds, a thread waits for one that moves a number. */
 const MOVE_WAITS = 50;
@@ -65,7 +65,7 @@ export class Descriptors {
   fd = -1;
   /** 0 to 2 for a stream of the host, else -1. */
   stream = -1;
-  /** No other thread has the table: then numbers are given out and taken back without exchanges, which cost more than all the rest. */
+  /** No other thread has the table: then it is read and written without atomic accesses, which cost more than all the rest. */
   #alone: boolean;
 
   /** @param memory undefined: a new table */
@@ -93,7 +93,7 @@ export class Descriptors {
     const { words } = this;
     if (number >>> 0 >= FD_MAX) return ERRNO.EBADF;
     const at = entryOf(number);
-    let what = Atomics.load(words, at);
+    let what = this.#load(at);
     if (what <= FREE) {
       what = this.#moved(at);
       if (what <= FREE) return ERRNO.EBADF;
@@ -146,7 +146,7 @@ export class Descriptors {
 
   #claimFree(): number {
     const { words, thread } = this;
-    const from = Atomics.load(words, WORD.HINT);
+    const from = this.#load(WORD.HINT);
     for (let number = from; number < FD_MAX; number++) {
       const at = entryOf(number);
       const what = words[at] as number;
@@ -155,7 +155,10 @@ export class Descriptors {
         if (words[at] === FREE) return this.#claimFree();
       }
       if (words[at] !== FREE || this.#exchange(at, FREE, thread.name) !== FREE) continue;
-      // A hint that is moved costs more than to look at a few numbers.
+      if (this.#alone) {
+        words[WORD.HINT] = number + 1;
+        return number;
+      }
       if (number - from < HINT_LAG) return number;
       const moved = this.#exchange(WORD.HINT, from, number + 1) === from;
       // A number may have become free behind this thread before the hint passed it.
@@ -184,6 +187,16 @@ export class Descriptors {
     this.#lower(number);
     this.#store(at, FREE);
     this.#lower(number);
+  }
+
+  /** Atomics.load(), if another thread may store to it. */
+  #load(at: number): number {
+    return this.#alone ? (this.words[at] as number) : Atomics.load(this.words, at);
+  }
+
+  /** Whether a thread has ended the program. */
+  get exited(): boolean {
+    return this.#load(WORD.EXIT) !== 0;
   }
 
   /** Atomics.compareExchange(), if another thread may see it. */
@@ -245,7 +258,8 @@ export class Descriptors {
     if (number >>> 0 >= FD_MAX) return -2;
     const { words } = this;
     const at = entryOf(number);
-    const what = this.#moved(at);
+    let what = this.#load(at);
+    if (what <= FREE) what = this.#moved(at);
     if (what <= FREE || this.#exchange(at, what, this.thread.name) !== what) return -2;
     const lent = (words[at + INFO] as number) & LENT;
     return what >= CONTEXT_FD && lent === 0 ? what - CONTEXT_FD : -1;
@@ -372,8 +386,8 @@ export class Descriptors {
 
   #lower(number: number): void {
     for (;;) {
-      const hint = Atomics.load(this.words, WORD.HINT);
-      if (hint <= number || Atomics.compareExchange(this.words, WORD.HINT, hint, number) === hint) return;
+      const hint = this.#load(WORD.HINT);
+      if (hint <= number || this.#exchange(WORD.HINT, hint, number) === hint) return;
     }
   }
 }

@@ -11,8 +11,8 @@ import type { ProgramMemory } from "./types.js";
 const TRANSFER_MAX = 0x7ffff000;
 /** The most buffers that one call has, as Linux's IOV_MAX. */
 export const IOV_MAX = 1024;
-/** Shorter copies are made word by word: a view costs more. */
-const SHORT = 128;
+/** Copies of no more bytes are made word by word: a view costs more. */
+export const SHORT = 128;
 const TWO_32 = 2 ** 32;
 
 export class Memory {
@@ -103,8 +103,17 @@ export class Memory {
   copyShortOut(from: Uint8Array, words: Int32Array, at: number, address: number, length: number): void {
     const { bytes, view } = this;
     const whole = (at & 3) === 0 ? length & ~3 : 0;
-    for (let i = 0; i < whole; i += 4) view.setInt32(address + i, words[(at + i) >> 2] as number, true);
-    for (let i = whole; i < length; i++) bytes[address + i] = from[at + i] as number;
+    const first = at >> 2;
+    let i = 0;
+    for (const fours = whole & ~15; i < fours; i += 16) {
+      const word = first + (i >> 2);
+      view.setInt32(address + i, words[word] as number, true);
+      view.setInt32(address + i + 4, words[word + 1] as number, true);
+      view.setInt32(address + i + 8, words[word + 2] as number, true);
+      view.setInt32(address + i + 12, words[word + 3] as number, true);
+    }
+    for (; i < whole; i += 4) view.setInt32(address + i, words[first + (i >> 2)] as number, true);
+    for (; i < length; i++) bytes[address + i] = from[at + i] as number;
   }
 
   /**

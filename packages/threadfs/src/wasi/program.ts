@@ -1,16 +1,15 @@
 /** What all calls of a program in one thread use: the context's system calls, the descriptors, the memory, and copies between them. */
+import { ENXIO } from "../../abi/errno.js";
 import { IO_SIZE } from "../../abi/limits.js";
+import { STATE_PANIC } from "../bridge/attachment.js";
 import { type SharedBytes, sharedBytes } from "../bridge/transfer/copy.js";
 import { type SystemCalls, WINDOW_READ_SIZE } from "../node-fs/system-calls.js";
 import type { Descriptors } from "./descriptors.js";
 import { wasiErrno } from "./errno.js";
-import { Memory } from "./memory.js";
+import { Memory, SHORT } from "./memory.js";
 import type { Stream } from "./streams.js";
 import { WORD } from "./table.js";
 import { waiting } from "./waiting.js";
-
-/** Shorter copies are made word by word: a view costs more. */
-const SHORT = 128;
 
 /** Ends the program: thrown through its frames. */
 export class ProgramExit {
@@ -29,6 +28,9 @@ export class Program {
   readonly env: readonly Uint8Array[];
   /** The names of the preopens, in the order of their numbers. */
   readonly preopens: readonly Uint8Array[];
+  /** The calls that programs make most, as fast as they can be. */
+  readonly #sysRead: SystemCalls["core"]["sysRead"];
+  readonly #sysClose: SystemCalls["core"]["sysClose"];
   readonly #shared: SharedBytes;
   /** The address of the scratch area's part for contents. */
   readonly #io: number;
@@ -44,15 +46,20 @@ export class Program {
     this.args = given.args;
     this.env = given.env;
     this.preopens = given.preopens;
+    this.#sysRead = calls.attachment.unguarded.sysRead;
+    this.#sysClose = calls.attachment.unguarded.sysClose;
     this.#shared = sharedBytes(calls.attachment.memory);
     this.#io = calls.attachment.io.byteOffset;
   }
 
   /** Every call begins with this. @throws ProgramExit if another thread has ended the program */
   enter(): void {
-    const { words } = this.descriptors;
-    if (Atomics.load(words, WORD.EXIT) !== 0) throw new ProgramExit(Atomics.load(words, WORD.CODE) >>> 0);
+    if (this.descriptors.exited) this.#exit();
     this.calls.checkOpen();
+  }
+
+  #exit(): never {
+    throw new ProgramExit(Atomics.load(this.descriptors.words, WORD.CODE) >>> 0);
   }
 
   /** The same for a call by descriptor. Returns 0, EBADF or ENOTCAPABLE. */
@@ -64,6 +71,16 @@ export class Program {
   /** Makes a call of the core again as long as it has waited in vain for the other end of a pipe: a program has no limit for that. */
   waiting(call: () => number): number {
     return waiting(this.calls, () => this.enter(), call);
+  }
+
+  /** Reads at most SHORT bytes at the descriptor's position into one buffer, which is in the memory. Returns the bytes read or a negative errno. */
+  readShort(fd: number, start: number, length: number): number {
+    const got = this.#readShort(fd, -1, length);
+    const { memory } = this;
+    memory.refresh();
+    const { io, window } = this.calls.attachment;
+    if (got > 0) memory.copyShortOut(io, window.words, 0, start, got);
+    return got;
   }
 
   /** Reads into the buffers of the last vector, as one read(2). `position` -1: the descriptor's. Returns the bytes read or a negative errno. */
@@ -100,7 +117,15 @@ export class Program {
     return this.waiting(call);
   }
 
-  #readAgain(error: unknown, fd: number, position: number, length: number): number {
+  #readAgain(thrown: unknown, fd: number, position: number, length: number): number {
+    const { attachment } = this.calls;
+    attachment.state = STATE_PANIC;
+    let error: unknown;
+    try {
+      return attachment.leave(thrown);
+    } catch (e) {
+      error = e;
+    }
     return this.#again(error, () => this.calls.core.sysRead(this.calls.ctx, fd, position, length));
   }
 
@@ -120,11 +145,14 @@ export class Program {
   }
 
   #readShort(fd: number, position: number, length: number): number {
+    let got: number;
     try {
-      return this.calls.core.sysRead(this.calls.ctx, fd, position, length);
+      got = this.#sysRead(this.calls.ctx, fd, position, length);
     } catch (error) {
       return this.#readAgain(error, fd, position, length);
     }
+    if (got === -ENXIO) this.calls.attachment.drivers.checkRegistered();
+    return got;
   }
 
   /** Writes the buffers of the last vector, as one write(2). Returns the bytes written or a negative errno. */
@@ -155,9 +183,20 @@ export class Program {
 
   /** Closes a number that {@link Descriptors.take} or `move` has left claimed, and its descriptor of the context, -1: none. Returns WASI's error. */
   close(number: number, fd: number): number {
-    const { core, ctx } = this.calls;
-    const failed = fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));
+    const failed = fd < 0 ? 0 : this.#closeFd(fd);
     this.descriptors.release(number);
     return failed;
+  }
+
+  #closeFd(fd: number): number {
+    const { attachment } = this.calls;
+    let closed: number;
+    try {
+      closed = this.#sysClose(this.calls.ctx, fd);
+    } catch (error) {
+      attachment.state = STATE_PANIC;
+      closed = attachment.leave(error);
+    }
+    return closed === 0 ? 0 : wasiErrno(closed);
   }
 }

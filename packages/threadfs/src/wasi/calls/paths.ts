@@ -19,6 +19,7 @@ import {
 } from "../../../abi/flags.js";
 import { OPENING, PATH_MAX } from "../../../abi/limits.js";
 import * as STAT from "../../../abi/stat.js";
+import { STATE_PANIC } from "../../bridge/attachment.js";
 import { filetypeOf, openFlagsOf, putFilestat, timesOf } from "../attributes.js";
 import { beneath, leadOut } from "../beneath.js";
 import { walkErrno, wasiErrno } from "../errno.js";
@@ -148,7 +149,9 @@ function neededRights(oflags: number): number {
 /** path_open. */
 function makeOpen(program: Program, walks: Walks) {
   const { memory, descriptors, calls } = program;
-  const { core, ctx, attachment } = calls;
+  const { ctx, attachment } = calls;
+  const { sysOpenTagged } = attachment.unguarded;
+  const { thread } = descriptors;
 
   /** A u64 of a call, and its lower half. */
   const wide = new BigInt64Array(1);
@@ -156,7 +159,15 @@ function makeOpen(program: Program, walks: Walks) {
 
   const open = (bytes: number, flags: number, tag: number): number => {
     const mode = flags & O_CREAT ? CREATE_MODE : 0;
-    return core.sysOpenTagged(ctx, walks.dirfd, bytes, flags, mode, RESOLVE_BENEATH, descriptors.thread.name, tag);
+    let opened: number;
+    try {
+      opened = sysOpenTagged(ctx, walks.dirfd, bytes, flags, mode, RESOLVE_BENEATH, thread.name, tag);
+    } catch (error) {
+      attachment.state = STATE_PANIC;
+      return attachment.leave(error);
+    }
+    if (opened === -LINUX.ENXIO) attachment.drivers.checkRegistered();
+    return opened;
   };
 
   /** Waits for the other end of a FIFO, whose open has begun. A function of its own, for what it keeps. */

@@ -1,7 +1,7 @@
 /** Calls that read and write by descriptor. */
 import { IO_SIZE } from "../../../abi/limits.js";
 import { wasiErrno } from "../errno.js";
-import { IOV_MAX } from "../memory.js";
+import { IOV_MAX, SHORT } from "../memory.js";
 import { ERRNO, RIGHT } from "../preview1.js";
 import type { Program } from "../program.js";
 
@@ -64,9 +64,23 @@ export function makeTransferCalls(program: Program) {
     return length;
   };
 
+  /** The read of one short buffer that most reads are. -1: it is none. The other checks are those of read(). */
+  const readOne = (vector: number, at: number): number => {
+    if (descriptors.fd < 0 || !memory.has(vector, 8) || !memory.has(at, 4)) return -1;
+    const start = memory.u32(vector);
+    const length = memory.u32(vector + 4);
+    if (length > SHORT || !memory.has(start, length)) return -1;
+    return end(program.readShort(descriptors.fd, start, length), at);
+  };
+
   return {
-    fd_read: (fd: number, vectors: number, count: number, result: number): number =>
-      read(fd, vectors >>> 0, count >>> 0, -1, result >>> 0),
+    fd_read(fd: number, vectors: number, count: number, result: number): number {
+      if (count === 1 && program.enterFd(fd, RIGHT.FD_READ) === 0) {
+        const error = readOne(vectors >>> 0, result >>> 0);
+        if (error >= 0) return error;
+      }
+      return read(fd, vectors >>> 0, count >>> 0, -1, result >>> 0);
+    },
     fd_write: (fd: number, vectors: number, count: number, result: number): number =>
       write(fd, vectors >>> 0, count >>> 0, -1, result >>> 0),
     fd_pread(fd: number, vectors: number, count: number, offset: bigint, result: number): number {
