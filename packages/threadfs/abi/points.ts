@@ -106,6 +106,8 @@ export const PIPE_EMPTY = 64;
 export const PIPE_FREED = 65;
 /** Another thread is asking a driver for the name, and this one is about to wait for it. a: dentry; b: its directory's. */
 export const WAIT_LOOKUP = 66;
+/** The file of a descriptor at which a walk in rcu mode starts. a: file; b: 0 before its path is read, 1 after that. */
+export const START_FILE = 67;
 
 /** What explains a walk (`vfs.explain()`). A walk in rcu mode has begun. a: the mount sequence; b: the address of its word. */
 export const MOUNT_SEQ = 70;

@@ -6,6 +6,7 @@ import * as L from "../mem/layout";
 import { percpuCounterSum } from "../mem/percpu-counter";
 import { scratch, slot } from "../mem/thread";
 import { unusedDentries, unusedOf } from "../vfs/dcache/d-lru";
+import { openFiles } from "../vfs/file/file";
 import * as V from "../vfs/layout";
 import { slotAt } from "./slot";
 
@@ -34,7 +35,7 @@ export function sumCounters(own: i32): i32 {
   const grown = (load<u32>(V.G_HASH_N) << 2) >> L.CHUNK_SHIFT;
   putCounter(out, COUNTER.chunksUsed, load<u32>(L.G_PAGE_USED) - kept + grown);
   putCounter(out, COUNTER.chunksMax, load<u32>(L.H_MAX_CHUNKS));
-  putCounter(out, COUNTER.openFiles, percpuCounterSum(V.G_NR_FILES, V.SLOT_NR_FILES));
+  putCounter(out, COUNTER.openFiles, openFiles());
   putCounter(out, COUNTER.unusedDentries, unusedDentries());
   putCounter(out, COUNTER.negativeDentries, unusedOf(V.LRU_NEGATIVE));
   return <i32>COUNTER.negativeDentries + 1;

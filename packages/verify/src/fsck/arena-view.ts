@@ -18,7 +18,7 @@ export const KINDS = new Set(
    gauge groups hash-chain hash-count hash-end hash-lost hash-size hash-twice header inode-count inode-data
    inode-mode inode-sb inode-table leak link-body lock lru mount mount-children mount-count mount-group mount-list mount-master mount-namespace
    mount-parent mount-place mount-table name name-hash nlink null owner pages pipe quota recount retired retired-epoch retired-state
-   scratch sequence sheaf slab-count slab-empty slab-free slab-list slab-never slab-room slot sparse super super-active undo-log xattr`.split(
+   scratch sequence sheaf slab-count slab-empty slab-free slab-list slab-never slab-room slot spare sparse super super-active undo-log xattr`.split(
     /\s+/,
   ),
 );

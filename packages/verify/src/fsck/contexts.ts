@@ -159,9 +159,33 @@ function checkOpening(v: ArenaView, c: number, fd: number, f: number): number {
   return 0;
 }
 
+/** The files that slots keep for their threads' next open(2). */
+function spares(v: ArenaView): Set<number> {
+  const kept = Array.from({ length: L.MAX_THREADS }, (_, n) => v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_SPARE_FILE));
+  return new Set(kept.filter((f) => f !== 0));
+}
+
+/** They have a reference and no path. */
+function checkSpares(v: ArenaView) {
+  for (let n = 0; n < L.MAX_THREADS; n++) {
+    const f = v.u32(L.SLOTS + n * L.SLOT_SIZE + L.SLOT_SPARE_FILE);
+    if (f === 0) continue;
+    if (!v.isLive(L.CACHE_FILE, f)) {
+      v.problem("spare", `slot ${n} keeps ${hex(f)}: no live file`);
+      continue;
+    }
+    v.ref(f, `slot ${n}`);
+    for (const field of ["mnt", "dentry", "inode", "hint", "mode"] as const)
+      v.equal(v.u32(f + F[field]), 0, "spare", () => `${field} of ${file(f)}, which slot ${n} keeps`);
+    v.equal(v.i32(f + F.count), v.refsOf(f).length, "file-count", () => `the count of ${file(f)}`);
+  }
+}
+
 /** Runs before the trees are walked: the references of open files. */
 export function noteFiles(v: ArenaView) {
+  const kept = spares(v);
   for (const f of v.live(L.CACHE_FILE)) {
+    if (kept.has(f)) continue;
     v.ref(v.u32(f + F.dentry), "open file");
     v.ref(v.u32(f + F.mnt), "open file");
     const hint = v.u32(f + F.hint);
@@ -170,9 +194,12 @@ export function noteFiles(v: ArenaView) {
 }
 
 export function checkFiles(v: ArenaView) {
-  const live = v.live(L.CACHE_FILE);
+  const all = v.live(L.CACHE_FILE);
+  const kept = spares(v);
+  checkSpares(v);
+  const live = all.filter((f) => !kept.has(f));
   v.counts.files = live.length;
-  v.equal(v.sum(L.G_NR_FILES, L.SLOT_NR_FILES), live.length, "gauge", () => "the gauge of open files");
+  v.equal(v.sum(L.G_NR_FILES, L.SLOT_NR_FILES), all.length, "gauge", () => "the gauge of open files");
   for (const f of live) {
     const [m, d] = [v.u32(f + F.mnt), v.u32(f + F.dentry)];
     const [i, hint] = [v.u32(f + F.inode), v.u32(f + F.hint)];

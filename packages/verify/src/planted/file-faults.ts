@@ -188,8 +188,8 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    putUnusedFd(reservedIn, fd);\n    fput(reservedFile);\n    return err;",
-        to: "    fput(reservedFile);\n    return err;",
+        from: "    putUnusedFd(reservedIn, fd);\n    fputSpare(reservedFile);\n    return err;",
+        to: "    fputSpare(reservedFile);\n    return err;",
       },
     ],
     caughtBy: [fsck()],
@@ -199,7 +199,7 @@ export const FILES: Mutant[] = [
     edits: [
       {
         file: "vfs/file/open.ts",
-        from: "    putUnusedFd(reservedIn, fd);\n    fput(reservedFile);\n    return err;",
+        from: "    putUnusedFd(reservedIn, fd);\n    fputSpare(reservedFile);\n    return err;",
         to: "    putUnusedFd(reservedIn, fd);\n    return err;",
       },
     ],
@@ -355,11 +355,43 @@ export const FILES: Mutant[] = [
     caughtBy: [tests("unit/vfs/readonly", "times of access")],
   },
   {
+    name: "a walk starts at the path that the file of its descriptor had when it was another's",
+    edits: [
+      {
+        file: "vfs/file/file.ts",
+        from: "  return fdFile(c, fd) == f && f.opened == opened;",
+        to: "  return fdFile(c, fd) == f;",
+      },
+    ],
+    caughtBy: [tests("unit/walk/path-init", "reused")],
+  },
+  {
+    name: "a file that another thread has a reference on is kept for the next open",
+    edits: [
+      {
+        file: "vfs/file/file.ts",
+        from: "  if (hasSpare() || atomic.load<u32>(f.count) != 1) {",
+        to: "  if (hasSpare()) {",
+      },
+    ],
+    caughtBy: [pair("small@close: sysClose(fd=4) || read")],
+  },
+  {
+    name: "the recount leaves the files that slots keep",
+    edits: [{ file: "vfs/recovery/recount.ts", from: "  forgetSpares();\n", to: "" }],
+    caughtBy: [death("small close: sysClose(fd=3)")],
+  },
+  {
+    name: "the files that slots keep stay where memory is full",
+    edits: [{ file: "vfs/recovery/reclaim.ts", from: "    freeSpares();\n", to: "" }],
+    caughtBy: [tests("unit/mem/sheaf", "slots keep")],
+  },
+  {
     name: "the time of access of a file that is read by descriptor is never a day old",
     edits: [
       { file: "vfs/inode/atime.ts", from: "    if (readsLeft != 0) {\n      readsLeft--;\n", to: "    if (true) {\n" },
     ],
-    caughtBy: [tests("unit/vfs/readonly", "times of access")],
+    caughtBy: [tests("unit/vfs/readonly", "day later by one")],
   },
   {
     name: "a descriptor of O_PATH can be used like another",

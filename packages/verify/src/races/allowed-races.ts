@@ -20,7 +20,28 @@ const UNLOCKED =
 const REUSED =
   "a permission check in rcu mode may still read the list that was in this memory before: it throws away what it finds, because the inode's sequence has moved";
 
+const CLOSED =
+  "a walk that has found the file open before throws the path away, because the descriptor does not mean the file, or the file has been opened again";
+
 export const ALLOWED: Allowed[] = [
+  ...["mnt", "dentry"].flatMap((field): Allowed[] => [
+    {
+      func: "core/vfs/file/file.ts fputSpare",
+      field: `file .${field}`,
+      why: CLOSED,
+      witness: ["small", "openat: sysOpen(path=e/g flags=1 mode=420 dirfd=3)", "close: sysClose(fd=3)"],
+    },
+    {
+      func: "core/vfs/file/file.ts fileSetPath",
+      field: `file .${field}`,
+      why: CLOSED,
+      witness: [
+        "small",
+        "openat: sysOpen(path=e/g flags=1 mode=420 dirfd=3)",
+        "reopen: sysClose(fd=3); sysOpen(path=/o flags=65536 mode=420)",
+      ],
+    },
+  ]),
   {
     func: "core/vfs/walk/rcu-walk.ts rcuWalk",
     field: "bucket",

@@ -86,6 +86,13 @@ export const DAMAGE: readonly Damage[] = [
   ["a part of the gauge of files", "gauge", (w) => w.add(L.SLOTS + L.SLOT_NR_FILES, 1)],
   ["a part of the root mount's count", "mount-count", (w) => w.add(L.SLOTS + L.SLOT_ROOT_COUNT, -1)],
   ["an odd contents sequence", "sequence", (w) => w.add(w.i("/dir/file") + L.CONTENTS_SEQ, 1)],
+  // The file that a slot keeps.
+  [
+    "a spare file that a descriptor means",
+    "file-count",
+    (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_SPARE_FILE, w.file(w.numbers.fd)),
+  ],
+  ["a spare file that is none", "spare", (w) => w.set(L.SLOTS + 9 * L.SLOT_SIZE + L.SLOT_SPARE_FILE, w.d("/mnt"))],
   // Sheaves.
   ["the number of objects on a sheaf", "sheaf", (w) => w.add(L.SLOTS + L.SLOT_SHEAVES + L.SHEAF_SIZE, 1)],
   ["a sheaf that is cut", "sheaf", (w) => w.set(L.SLOTS + L.SLOT_SHEAVES, 0)],

@@ -45,7 +45,8 @@ export function checkLayout(): void {
   if (L.SLOT_SHEAVES + L.NR_SHEAVES * L.SHEAF_BYTES > L.SLOT_PARTS) ERROR("sheaves of a slot");
   if (V.SLOT_ROOT_COUNT + 4 > L.SLOT_PARTS + (L.NR_PARTS << 2)) ERROR("parts of counters of a slot");
   if (L.SLOT_PARTS + (L.NR_PARTS << 2) > L.SLOT_BARRIER) ERROR("parts of counters of a slot");
-  if (L.SLOT_BARRIER + 4 > L.SLOT_SIZE) ERROR("the barrier's word of a slot");
+  if (L.SLOT_BARRIER + 4 > L.SLOT_SPARE_FILE) ERROR("the barrier's word of a slot");
+  if (L.SLOT_SPARE_FILE + 4 > L.SLOT_SIZE) ERROR("the spare file of a slot");
   if ((L.SLOT_SIZE & 63) != 0) ERROR("lines of a slot");
 
   if (SCRATCH.PATH + PATH_MAX >= SCRATCH.PATH2) ERROR("first path");

@@ -7,26 +7,36 @@
  *   60 owner u32 (the thread whose end closes it, owner.ts)
  *   64 opener u32 (the thread whose open of a FIFO waits, pipe/fifo.ts)  68 openings u32 (of the other end that it has seen)
  *   72 tag u64 (by which its opener can tell it from a later file of the same descriptor, 0: none; written before the descriptor is installed)
+ *   80 opened u32 (how often the memory has been given a path)
  *
  * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file. FD_OPENING is added to a
  * file whose open waits for the other end of a FIFO.
  *
- * Guarantees: fget() takes no lock for an open descriptor. Inside a read-side section it takes a reference on a live
- * file and then checks that the descriptor still means that file. So if the file is closed at the same time, fget()
- * either gets it whole or not at all.
+ * A closed file is reused at once, as in Linux since 6.7 (SLAB_TYPESAFE_BY_RCU): there is no grace period. Each slot keeps one of them
+ * with a reference (spare.ts).
+ *
+ * Guarantees
+ *  - fget() takes no lock for an open descriptor. It takes a reference on a live file and then checks that the descriptor still
+ *    means that file. So if the file is closed at the same time, fget() either gets it whole or not at all. Its thread is active, so that
+ *    the memory is a file's meanwhile.
+ *  - A walk in rcu mode starts at a file without a reference (fdPath()): it has the path that the file had at one moment while it was open
+ *    under that descriptor, because `opened` has not changed.
+ *  - closed() keeps a file only if no thread can get it any more: the descriptor is cleared before the count is loaded, and pairs with
+ *    fgetRaw(), which takes a reference before it loads the descriptor again.
  *
  * Lock order: posLock before any i_mutex; i_lock before fdLock.
  */
 
 import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
-import { kmalloc } from "../../mem/alloc/slab";
+import * as POINT from "../../../abi/points";
+import { kmalloc, slabFree } from "../../mem/alloc/slab";
 import { MAX_THREADS } from "../../mem/layout";
 import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { PERCPU_BATCH, percpuCounterAdd, percpuCounterRead, percpuCounterSum } from "../../mem/percpu-counter";
-import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { slot, tid } from "../../mem/thread";
 import { put32, removePendingBlock } from "../../mem/undo/log";
 import { waitFor } from "../../mem/wait";
+import { tracepoint } from "../../tracepoints";
 import { dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
@@ -35,14 +45,17 @@ import { freeLocks } from "../locks/file-lock";
 import { hasLocks, locksRemoveFile, removeLocksOf } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
 import { pipeRelease } from "../pipe/pipe";
-import { retire } from "../recovery/reclaim";
 import { kalloc } from "../recovery/space";
 import { Context, FD_BLOCK, FD_BLOCKS, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
+import { hasSpare, keepSpare, spareFiles, takeSpare } from "./spare";
 
 export const FILE_SIZE: u32 = 128;
 export const FILE_LINK: u32 = offsetof<File>("rcuNext");
-/** Words that are kept when the memory is freed: count, posLock. */
-export const FILE_KEEP: u32 = (1 << (offsetof<File>("count_") >> 2)) | (1 << (offsetof<File>("posLock_") >> 2));
+/** Words that are kept when the memory is freed: count, posLock, opened. */
+export const FILE_KEEP: u32 =
+  (1 << (offsetof<File>("count_") >> 2)) |
+  (1 << (offsetof<File>("posLock_") >> 2)) |
+  (1 << (offsetof<File>("opened_") >> 2));
 /** Files that may be open in the whole arena. */
 export const MAX_FILES: u32 = 1 << 18;
 
@@ -80,6 +93,7 @@ export class File {
   opener: u32;
   openings: u32;
   tag_: u64;
+  opened_: u32;
 
   get at(): usize {
     return changetype<usize>(this);
@@ -106,6 +120,9 @@ export class File {
   get tag(): u64 {
     return atomic.load<u64>(changetype<usize>(this), offsetof<File>("tag_"));
   }
+  get opened(): u32 {
+    return atomic.load<u32>(changetype<usize>(this), offsetof<File>("opened_"));
+  }
   get posAt(): usize {
     return changetype<usize>(this) + offsetof<File>("pos");
   }
@@ -121,10 +138,15 @@ export function setFileOwner(owner: u32): void {
   fileOwner = owner;
 }
 
+/** How many files are open. G_NR_FILES counts the spares too. */
+export function openFiles(): u32 {
+  return percpuCounterSum(G_NR_FILES, SLOT_NR_FILES) - spareFiles();
+}
+
 /** Whether MAX_FILES are open. Threads that open the last ones at the same time may all do so, as in Linux. */
 function fileMaxReached(): bool {
   const near = percpuCounterRead(G_NR_FILES, SLOT_NR_FILES) + <i32>MAX_THREADS * PERCPU_BATCH >= <i32>MAX_FILES;
-  return near && percpuCounterSum(G_NR_FILES, SLOT_NR_FILES) >= MAX_FILES;
+  return near && openFiles() >= MAX_FILES;
 }
 
 /** Second return value of getEmptyFilp() when it returns null: -errno. */
@@ -132,9 +154,14 @@ export let getEmptyFilpErr: i32 = 0;
 
 /**
  * get_empty_filp(): a file with one reference, not open yet; null: `getEmptyFilpErr`. May use the arena's reserved
- * chunks.
+ * chunks. Only in an active call.
  */
 export function getEmptyFilp(): File {
+  const spare = changetype<File>(takeSpare());
+  if (spare) {
+    initFile(spare);
+    return spare;
+  }
   if (fileMaxReached()) {
     getEmptyFilpErr = -ENFILE;
     return changetype<File>(0);
@@ -145,19 +172,23 @@ export function getEmptyFilp(): File {
     return f;
   }
   percpuCounterAdd(G_NR_FILES, SLOT_NR_FILES, 1);
-  f.flags = 0;
-  f.mode = 0;
-  // Nobody else reads these before the count is 1.
-  f.owner_ = fileOwner;
-  f.tag_ = 0;
   f.mnt_ = 0;
   f.dentry_ = 0;
   f.inode_ = 0;
-  f.pos = 0;
   f.hint = 0;
-  f.lastCookie = 0;
+  initFile(f);
   atomic.store<u32>(f.count, 1);
   return f;
+}
+
+/** What a file has before it is open, but for its path. */
+function initFile(f: File): void {
+  f.flags = 0;
+  f.mode = 0;
+  f.owner_ = fileOwner;
+  f.tag_ = 0;
+  f.pos = 0;
+  f.lastCookie = 0;
 }
 
 /** Opens a file at a path, whose references it takes over. */
@@ -168,11 +199,20 @@ export function fileSetPath(f: File, mnt: Mount, dentry: Dentry, inode: Inode, f
   f.mnt_ = <u32>mnt.at;
   f.inode_ = <u32>inode.at;
   f.dentry_ = <u32>dentry.at;
+  // Behind them: a walk that finds it new finds the path of that time (fdPath()).
+  atomic.store<u32>(f.at, f.opened_ + 1, offsetof<File>("opened_"));
 }
 
 /** fput(): the last reference closes the file. */
 export function fput(f: File): void {
   if (atomic.sub<u32>(f.count, 1) != 1) return;
+  fileRelease(f);
+  percpuCounterAdd(G_NR_FILES, SLOT_NR_FILES, -1);
+  slabFree(f.at);
+}
+
+/** __fput(): ends what a file holds that no other thread can get any more. */
+function fileRelease(f: File): void {
   const i = f.inode;
   if (i && hasLocks(i)) {
     locksRemoveFile(i, f.at);
@@ -184,13 +224,28 @@ export function fput(f: File): void {
   if (hint != 0) dput(changetype<Dentry>(<usize>hint));
   f.hint = 0;
   const d = f.dentry;
-  if (d) {
-    const m = f.mnt;
-    dput(d);
-    mntput(m);
+  if (!d) return;
+  const m = f.mnt;
+  dput(d);
+  mntput(m);
+}
+
+/**
+ * fput() of a file that no descriptor means, which this thread's slot keeps if no other thread has a reference and it keeps none yet. Only in an
+ * active call.
+ */
+export function fputSpare(f: File): void {
+  if (hasSpare() || atomic.load<u32>(f.count) != 1) {
+    fput(f);
+    return;
   }
-  percpuCounterAdd(G_NR_FILES, SLOT_NR_FILES, -1);
-  retire(f.at);
+  fileRelease(f);
+  // Before the slot has it: a spare has no path, and is no end of a pipe.
+  f.mode = 0;
+  f.mnt_ = 0;
+  f.dentry_ = 0;
+  f.inode_ = 0;
+  keepSpare(f.at);
 }
 
 function fdSlot(c: Context, fd: u32): usize {
@@ -208,10 +263,28 @@ export function fdValue(c: Context, fd: i32): u32 {
   return s == 0 ? FD_RESERVED : atomic.load<u32>(s);
 }
 
-/** The file of a descriptor, without a reference: only inside a read-side section or under fdLock. null: not open. */
+/** The file of a descriptor, without a reference: only in an active call or inside a read-side section. null: not open. */
 export function fdFile(c: Context, fd: i32): File {
   const v = fdValue(c, fd);
   return changetype<File>(v & FD_OPENING ? <usize>0 : <usize>v);
+}
+
+/** Second return values of fdPath(). */
+export let fdPathMnt: u32 = 0;
+export let fdPathDentry: u32 = 0;
+
+/**
+ * The path of a file that a descriptor's slot has just shown, without a reference: inside a read-side section, and valid until it ends. False: the
+ * descriptor does not mean the file any more. A dentry of 0: the file has no path.
+ */
+export function fdPath(c: Context, fd: i32, f: File): bool {
+  const opened = f.opened;
+  tracepoint(POINT.START_FILE, f.at, 0);
+  fdPathMnt = atomic.load<u32>(f.at, offsetof<File>("mnt_"));
+  fdPathDentry = atomic.load<u32>(f.at, offsetof<File>("dentry_"));
+  tracepoint(POINT.START_FILE, f.at, 1);
+  // In this order: an exchange that has installed the file again comes after the store to `opened` in fileSetPath().
+  return fdFile(c, fd) == f && f.opened == opened;
 }
 
 /** fget(): the file of a descriptor with a reference; null: not open, or opened with O_PATH. */
@@ -222,16 +295,14 @@ export function fget(c: Context, fd: i32): File {
   return changetype<File>(0);
 }
 
-/** fget_raw(): the file of a descriptor with a reference, null: not open. */
+/** fget_raw(): the file of a descriptor with a reference, null: not open. Only in an active call. */
 export function fgetRaw(c: Context, fd: i32): File {
   let deadline: f64 = 0;
   let tries = 0;
   while (true) {
     if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
-    rcuReadLock();
     const f = fdFile(c, fd);
     if (!f) {
-      rcuReadUnlock();
       // Under the lock: a descriptor that is being closed is open until the commit.
       lock(c.fdLock);
       const open = fdFile(c, fd);
@@ -241,9 +312,7 @@ export function fgetRaw(c: Context, fd: i32): File {
     }
     const n = atomic.load<u32>(f.count);
     const got = n != 0 && atomic.cmpxchg<u32>(f.count, n, n + 1) == n;
-    const same = fdFile(c, fd) == f;
-    const valid = rcuReadUnlock();
-    if (got && same && valid) return f;
+    if (got && fdFile(c, fd) == f) return f;
     if (got) fput(f);
   }
 }
@@ -446,5 +515,5 @@ function fdTagged(c: Context, tag: u64): i32 {
 /** Puts the reference of a descriptor that fdClose() has closed, and frees the locks that ended with it. */
 export function closed(f: File): void {
   freeLocks(slot);
-  fput(f);
+  fputSpare(f);
 }

@@ -95,6 +95,7 @@ import {
   fdInstall,
   fileSetPath,
   fput,
+  fputSpare,
   getEmptyFilp,
   getEmptyFilpErr,
   getUnusedFd,
@@ -185,7 +186,7 @@ function installFile(fd: i32, err: i32): i32 {
   }
   if (err != 0) {
     putUnusedFd(reservedIn, fd);
-    fput(reservedFile);
+    fputSpare(reservedFile);
     return err;
   }
   if (fdInstall(reservedIn, fd, reservedFile, 0)) return fd;

@@ -4,7 +4,7 @@
  */
 
 import { chunkAddress, chunkEntry, ENTRY_NEVER_USED } from "../../mem/alloc/pages";
-import { isEmptyChunkOf, kfreeAt, returnEmptyChunk, slabFree } from "../../mem/alloc/slab";
+import { flushSheaves, isEmptyChunkOf, kfreeAt, returnEmptyChunk, slabFree } from "../../mem/alloc/slab";
 import { objectsMax } from "../../mem/bounds";
 import {
   CHUNK_SHIFT,
@@ -32,6 +32,7 @@ import {
 import { slot } from "../../mem/thread";
 import { put32 } from "../../mem/undo/log";
 import { Dentry, INLINE_NAME } from "../dcache/dentry";
+import { freeSpares, spareFiles } from "../file/spare";
 import { INODE_SIZE, Inode } from "../inode/inode";
 import {
   CACHE_CONTEXT,
@@ -147,15 +148,22 @@ function nextReturnable(chunk: u32): u32 {
  * Gives the empty chunks of dentries, inodes and files back, so that their memory can serve contents. A thread may have a
  * pointer to an object that has been freed: in a read-side section, even after it was expelled; in a call, where the
  * memory's type protects what has no reference yet; in its prefix cache. So this runs while all other threads are
- * quiescent, after their sections have ended, and invalidates the prefix caches first. False: there is no such chunk, or
- * another thread is in the middle of a call that does not end.
+ * quiescent, after their sections have ended, and invalidates the prefix caches first. Frees the files that slots keep before. False: there
+ * are none, and no such chunk, or another thread is in the middle of a call that does not end.
  */
 export function returnEmptyChunks(): bool {
   let chunk = nextReturnable(load<u32>(H_FIRST_CHUNK));
-  if (chunk == 0 || !excludeOthers(EXCLUSION_MS)) return false;
+  const spares = spareFiles() != 0;
+  if ((chunk == 0 && !spares) || !excludeOthers(EXCLUSION_MS)) return false;
+  if (spares) {
+    freeSpares();
+    flushSheaves();
+    chunk = nextReturnable(load<u32>(H_FIRST_CHUNK));
+  }
   // Pairs with the load in prefixCacheFind(): a section that begins after this finds the entries outdated.
   forgetCounts();
-  let returned = false;
+  // Files that are free now serve an open, whether or not their chunk is empty.
+  let returned = spares;
   if (allReadersLeft(EXCLUSION_MS)) {
     for (; chunk != 0; chunk = nextReturnable(chunk + 1)) {
       keepGenerations(chunk);

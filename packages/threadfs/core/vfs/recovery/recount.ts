@@ -37,6 +37,7 @@ import {
   setFlags,
 } from "../dcache/dentry";
 import { FD_OPENING, FD_RESERVED, File, FMODE_PIPE, FMODE_READ, FMODE_WRITE } from "../file/file";
+import { forgetSpares } from "../file/spare";
 import { I_DRIVER, I_XATTR, Inode } from "../inode/inode";
 import { unhashInode } from "../inode/iput";
 import {
@@ -96,6 +97,7 @@ export function recountReferences(waitMs: f64): bool {
   if (!excludeOthers(waitMs)) return false;
   const leaks = atomic.load<u32>(G_LEAKS);
   detachPending();
+  forgetSpares();
   flushSheaves();
   markFreeObjects();
   countContexts();

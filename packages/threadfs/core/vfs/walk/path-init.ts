@@ -13,7 +13,7 @@ import { rcuReadLock } from "../../mem/smr/smr";
 import { tracepoint } from "../../tracepoints";
 import { dget, dput } from "../dcache/dcache";
 import { D_DIRECTORY, D_TYPE, Dentry } from "../dcache/dentry";
-import { FD_OPENING, File, fdFile, fdValue, fgetRaw, fput } from "../file/file";
+import { FD_OPENING, File, fdFile, fdPath, fdPathDentry, fdPathMnt, fdValue, fgetRaw, fput } from "../file/file";
 import { G_MOUNT_SEQ, G_RENAME_SEQ } from "../layout";
 import { mntget, mntput } from "../mount/namespace";
 import { acquireContext, contextRcu } from "../task/context-ref";
@@ -268,10 +268,12 @@ function pathInitFd(nd: Nameidata): i32 {
     const v = fdValue(c, nd.dirfd);
     // Closed, or a close that is not committed yet: fgetRaw() finds out.
     if (v == 0) return -ECHILD;
+    if (v & FD_OPENING) return -EBADF;
     const f = changetype<File>(<usize>v);
-    if (v & FD_OPENING || !f.dentry) return -EBADF;
-    nd.mnt = f.mnt;
-    nd.dentry = f.dentry;
+    if (!fdPath(c, nd.dirfd, f)) return -ECHILD;
+    if (fdPathDentry == 0) return -EBADF;
+    nd.mnt_ = fdPathMnt;
+    nd.dentry_ = fdPathDentry;
     nd.seq = readSeqBegin(nd.dentry.seq);
     tracepoint(POINT.START_READ, nd.dentry_, nd.seq);
     err = setStartInode(nd);

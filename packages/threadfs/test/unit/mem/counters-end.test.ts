@@ -51,7 +51,11 @@ test("what a walk has found is not reused while the walk goes on and the epoch c
   assert.ok(viewOf(walker).getUint32(G_EPOCH, true) < 1000, "the epoch has come round");
   assert.ok(!made.includes(dentry), "not during the walk");
   const later = writer.points(() => {
-    for (let n = 0; n < 400; n++) writer.fs.closeSync(writer.fs.openSync(`/y${n}`, "w"));
+    for (let n = 0; n < 400; n++) {
+      writer.fs.writeFileSync(`/y${n}`, "");
+      // Frees a context, and so moves the epoch on.
+      writer.context().close();
+    }
   });
   assert.ok(
     later.some(([id, a]) => id === POINT.INSTANTIATE && a === dentry),

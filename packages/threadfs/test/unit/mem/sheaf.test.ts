@@ -10,6 +10,7 @@ import {
 } from "../../../../verify/dist/arena/layout.js";
 import { check as checkArena } from "../../../../verify/dist/fsck/check-arena.js";
 import { MAX_THREADS, SLOT_SIZE, SLOTS } from "../../../dist/abi/abi.js";
+import { CACHE_FILE, CHUNK_ENTRY, ENTRY_CACHE, H_CHUNK_TABLE } from "../../../dist/generated/core-layout.js";
 import { attachVfs, createVfs, type Vfs } from "../../../dist/src/index.js";
 import { copyNow, roomFor } from "../../../dist/src/load-save/arena-copy.js";
 import { codeOf } from "../../support/errors.js";
@@ -57,6 +58,30 @@ describe("a thread that finds the arena full", () => {
     for (let i = made - FREED; i < made; i++) one.fs.mkdirSync(`/${i}`);
     assertClean(one);
   });
+});
+
+// Fails when returnEmptyChunks() leaves the spare files of the slots.
+test("a thread that finds the arena full gets the memory of the files that slots keep for the next open", async (t) => {
+  const vfs = await createVfs({ maxBytes: SMALL });
+  t.after(() => vfs.close());
+  const { fs } = vfs;
+  const other = await attachVfs(vfs.handle, { share: false });
+  t.after(() => other.close());
+  const words = new Uint32Array(vfs.handle.memory.buffer);
+  const chunksOfFiles = () => {
+    const table = (words[H_CHUNK_TABLE >>> 2] ?? 0) >>> 2;
+    const entries = Array.from({ length: SMALL >> 16 }, (_, n) => words[table + (n * CHUNK_ENTRY + ENTRY_CACHE) / 4]);
+    return entries.filter((cache) => cache === CACHE_FILE).length;
+  };
+  fs.mkdirSync("/d");
+  for (const one of [fs, other.fs]) one.closeSync(one.openSync("/d", "r"));
+  assert.equal(chunksOfFiles(), 1);
+  assert.equal(vfs.counters().openFiles, 0);
+  let made = 0;
+  while (made < MANY && codeOf(() => fs.mkdirSync(`/${made}`)) === undefined) made++;
+  assert.equal(chunksOfFiles(), 0);
+  for (const one of [fs, other.fs]) one.closeSync(one.openSync("/d", "r"));
+  assertClean(vfs);
 });
 
 // Fails when freeToSheaf() flushes nothing.

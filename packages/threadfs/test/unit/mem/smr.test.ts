@@ -100,8 +100,9 @@ describe("read-side sections", () => {
       for (let i = 0; i < 200; i++) {
         const fd = writer.fs.openSync(`/other-${round}-${i}-${LONG}`, "w");
         writer.fs.writeSync(fd, "foreign");
-        // Frees a file, and so moves the epoch on.
         writer.fs.closeSync(fd);
+        // Frees a context, and so moves the epoch on.
+        writer.context().close();
       }
       for (let i = 0; i < 200; i++) writer.fs.unlinkSync(`/other-${round}-${i}-${LONG}`);
     };

@@ -168,6 +168,33 @@ test("row 41: a walk from a descriptor that is closed while it is read starts ag
   assert.equal(points.filter(([id]) => id === POINT.RESTART).length, 1);
 });
 
+// Taken out: the number of times that the file was opened is not compared: the walk finds /a/f, which the descriptor never meant.
+test("row 41: a walk from a descriptor whose file is reused for another directory, and then again for its own, starts again", async (t) => {
+  const { vfs } = await treeFor(t);
+  threeFiles(vfs.fs);
+  const context = vfs.context();
+  const walker = contextWalker(t, context.handle);
+  // One thread, which keeps the file that it closes, in two contexts.
+  const other = Attachment.attach(context.handle, {});
+  t.after(() => other.close());
+  const [same, elsewhere] = [context.handle, vfs.handle].map(({ ctx }) => new Context(other, ctx, false).fs);
+  const dir = context.fs.openSync("/b", "r");
+  const files: number[] = [];
+  walker.at(POINT.START_FILE, (file) => {
+    same?.closeSync(dir);
+    const used = elsewhere?.openSync("/a", "r") ?? -1;
+    files.push(file);
+    walker.at(POINT.START_FILE, () => {
+      elsewhere?.closeSync(used);
+      assert.equal(same?.openSync("/b", "r"), dir);
+      walker.at(POINT.START_FILE, (again) => files.push(again));
+    });
+  });
+  assert.equal(walker.size("f", dir), 3);
+  context.fs.closeSync(dir);
+  assert.deepEqual(files, [files[0]], "the walk starts again in ref mode");
+});
+
 // Taken out: a reference is taken on the descriptor's directory in rcu mode.
 test("row 41: in rcu mode the directory of a descriptor is read, not referenced", async (t) => {
   const { vfs } = await treeFor(t);
