@@ -233,11 +233,11 @@ export function lookupMnt(m: Mount, d: Dentry): Mount {
 
 /**
  * Counts references on the root mount in the thread's slot, as Linux does for every mount (mnt_pcp): nothing ever detaches it, so nothing
- * compares its count but the recount and the checks.
+ * compares its count but the recount, which excludes the other threads, and the checks. Only in an active call, so the stores are plain.
  */
 function countRootMount(n: i32): void {
   const p = slot + SLOT_ROOT_COUNT;
-  atomic.store<u32>(p, load<u32>(p) + n);
+  store<u32>(p, load<u32>(p) + n);
 }
 
 export function mntget(m: Mount): Mount {
