@@ -1,8 +1,11 @@
 /** threadfs/wasi: programs with bad arguments get an error, and damage nothing. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { defined } from "../../../../cli/dist/support/defined.js";
 import { createVfs } from "../../../dist/src/index.js";
 import { createWasi } from "../../../dist/src/wasi.js";
+import { codeOf } from "../../support/errors.js";
+import { OWNER, scene } from "../../support/held-locks.js";
 import { boxed, DIR, EVENT, OFLAG, TestProgram } from "./program.js";
 
 const { RESULT } = TestProgram;
@@ -278,4 +281,36 @@ test("a program without a memory, and a closed tree, are errors of the library",
   const { vfs, program } = await boxed(t);
   vfs.close();
   assert.throws(() => program.read(3, 1), { code: "ERR_THREADFS_CLOSED" });
+});
+
+// Taken out: attachment.leave() in path_open, in fd_read or in fd_close: the attachment stays in its call, and the next one is refused.
+test("a call that waits too long for a lock throws ERR_THREADFS_TIMEOUT, and the next one is made", async (t) => {
+  const { vfs, words, locks } = await scene(t, true, 30);
+  t.after(() => vfs.close());
+  const wasi = createWasi(vfs, { preopens: { "/": "/d" }, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  const program = new TestProgram(wasi);
+  const held = (name: string, call: () => unknown): string | undefined => {
+    const word = defined(locks[name], name) >>> 2;
+    Atomics.store(words, word, OWNER + 1);
+    const code = codeOf(call);
+    Atomics.store(words, word, 0);
+    return code;
+  };
+  const timeout = "ERR_THREADFS_TIMEOUT";
+  assert.equal(
+    held("fdLock of a context", () => program.open(DIR, "f")),
+    timeout,
+  );
+  const fd = program.opened(DIR, "f");
+  assert.equal(
+    held("the gate of a recount", () => program.read(fd, 4)),
+    timeout,
+  );
+  assert.equal(program.read(fd, 4), "cont");
+  assert.equal(
+    held("the gate of a recount", () => program.call("fd_close", fd)),
+    timeout,
+  );
+  assert.equal(vfs.counters().openFiles, 2, "the preopen, and the file, whose number is free already");
+  assert.equal(program.opened(DIR, "f"), fd);
 });

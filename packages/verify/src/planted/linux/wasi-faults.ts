@@ -63,6 +63,13 @@ export const PROGRAMS: Mutant[] = [
     caughtBy: [wasi("bad", "an address outside")],
   },
   {
+    name: "a program's open that waits too long leaves its thread in the call",
+    edits: [
+      { file: `${WASI}/calls/paths.ts`, from: "      return attachment.leave(error);\n", to: "      throw error;\n" },
+    ],
+    caughtBy: [wasi("bad", "waits too long")],
+  },
+  {
     name: "a moved descriptor has the rights of the one that it replaces",
     edits: [
       {
