@@ -14,6 +14,7 @@ import {
   WRITE_FAILED,
 } from "../../../threadfs/dist/abi/abi.js";
 import { DriverTable } from "../../../threadfs/dist/src/bridge/driver-table.js";
+import * as L from "../arena/layout.js";
 import {
   type AttachOptions,
   attach,
@@ -107,8 +108,15 @@ export class AllocSession {
     return n === this.#failAt || (this.#failAfter && n > this.#failAt);
   }
 
+  /** Takes the file away that the thread's slot keeps for the next open, which then would allocate none: by a recount, as after a death. */
+  #dropSpare(): void {
+    Atomics.add(new Uint32Array(this.memory.buffer, L.G_LEAKS, 1), 0, 1);
+    this.core.sysFsync(0, -1);
+  }
+
   /** Runs with the n-th allocation refused, and with `after` all later ones too. */
   refusing(n: number, after: boolean, run: () => number): Refused {
+    this.#dropSpare();
     this.allocations = 0;
     this.#failAt = n;
     this.#failAfter = after;
