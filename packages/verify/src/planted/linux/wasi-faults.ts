@@ -106,8 +106,8 @@ export const PROGRAMS: Mutant[] = [
     edits: [
       {
         file: `${WASI}/program.ts`,
-        from: "    const failed = fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));\n    this.descriptors.release(number);\n    return failed;\n",
-        to: "    this.descriptors.release(number);\n    return fd < 0 ? 0 : wasiErrno(core.sysClose(ctx, fd));\n",
+        from: "    const failed = fd < 0 ? 0 : this.#closeFd(fd);\n    this.descriptors.release(number);\n    return failed;\n",
+        to: "    this.descriptors.release(number);\n    return fd < 0 ? 0 : this.#closeFd(fd);\n",
       },
     ],
     caughtBy: [deathInWasi("fd_close(5)")],
