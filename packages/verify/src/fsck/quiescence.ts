@@ -129,7 +129,11 @@ function checkDead(v: ArenaView, p: number) {
     if (type !== L.S_IFLNK) zero("room", INODE.shape);
     if (type === L.S_IFDIR) ownAcl(data);
     else if (type !== L.S_IFLNK) zero("data", INODE.data);
-    else if (data !== 0) v.own(data, Math.min(v.u32(p + INODE.size) + 9, 4096), () => `the body of ${what()}`);
+    else if (data !== 0) {
+      // The size of a driver's link is what the driver says; its room has the bytes of the body.
+      const size = v.u32(p + (v.u32(p + INODE.mode) & L.I_DRIVER ? INODE.shape : INODE.size));
+      v.own(data, Math.min(size + 9, 4096), () => `the body of ${what()}`);
+    }
     ownAcl(v.u32(p + INODE.acl));
   } else if (cache === L.CACHE_MOUNT) {
     zero("count", MOUNT.count);
