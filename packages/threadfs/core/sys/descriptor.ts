@@ -2,7 +2,8 @@
 
 import { EBADF, EINVAL } from "../../abi/errno";
 import { SEEK_DATA, SEEK_HOLE } from "../../abi/flags";
-import { closed, FMODE_PIPE, fdClose, fdCloseTagged, fput } from "../vfs/file/file";
+import { closed, fdClose, fdCloseTagged } from "../vfs/file/close";
+import { FMODE_PIPE, fput } from "../vfs/file/file";
 import { doCopyFileRange, doFallocate, doSeekHole } from "../vfs/file/ranges";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";

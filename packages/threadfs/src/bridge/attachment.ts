@@ -76,10 +76,7 @@ export class Attachment implements HookOwner, Watcher {
   readonly memory: SharedMemory;
   /** The core's calls. A call that throws poisons the attachment, see {@link poison}. */
   readonly core: CoreExports;
-  /**
-   * The same calls without poisoning, for fast paths that catch exceptions themselves. All of {@link core} go through one function, so that the engine does not know
-   * which of them it calls; a call of one of these it compiles in its place.
-   */
+  /** The same calls without poisoning, for fast paths that catch exceptions themselves: the engine compiles them in place, {@link core} it calls. */
   readonly unguarded: CoreExports;
   readonly drivers: DriverTable;
   /** Not 0: calls are refused, and {@link refuse} throws the reason. A single number, because it is checked before every call. */
@@ -354,10 +351,7 @@ export class Attachment implements HookOwner, Watcher {
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
   }
 
-  /**
-   * Ends a call that has thrown: by its result, if it has happened and only the rest of it waited too long. The caller sets {@link state} before, as for
-   * {@link poison}. @throws Error as poison()
-   */
+  /** Ends a call that has thrown, as {@link poison}, but by its result if it has happened and only the rest of it waited too long. @throws Error as poison() */
   leave(cause: unknown): number {
     const outcome = this.limit.isPassed(cause) ? this.unguarded.callOutcome() : Number.NaN;
     if (Number.isNaN(outcome)) return this.poison(cause);

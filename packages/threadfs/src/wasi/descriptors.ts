@@ -117,6 +117,12 @@ export class Descriptors {
     return (this.info >>> PREOPEN_SHIFT) - 1;
   }
 
+  /** Opens a number again that {@link take} has claimed, because its file could not be closed. */
+  giveBack(number: number): void {
+    const at = entryOf(number);
+    this.#store(at, this.words[at + OPEN_AS] as number);
+  }
+
   /** What an entry is, which was not open, when no thread moves it any more. */
   #moved(at: number): number {
     const { words } = this;

@@ -161,7 +161,6 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
       [open("/o", O_DIRECTORY), getdents({ of: 0 })],
     ],
     close: [close(3), close(4)],
-    /** The file of the descriptor is that of another directory at once. */
     reopen: [[close(3), open("/o", O_DIRECTORY)]],
     /** The file is a child without a name until it is closed. */
     leave: [[unlink("/d/f"), close(4)]],

@@ -21,7 +21,7 @@
  *    the memory is a file's meanwhile.
  *  - A walk in rcu mode starts at a file without a reference (fdPath()): it has the path that the file had at one moment while it was open
  *    under that descriptor, because `opened` has not changed.
- *  - closed() keeps a file only if no thread can get it any more: the descriptor is cleared before the count is loaded, and pairs with
+ *  - fputSpare() keeps a file only if no thread can get it any more: the descriptor is cleared before the count is loaded, and pairs with
  *    fgetRaw(), which takes a reference before it loads the descriptor again.
  *
  * Lock order: posLock before any i_mutex; i_lock before fdLock.
@@ -31,7 +31,7 @@ import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
 import { kmalloc, slabFree } from "../../mem/alloc/slab";
 import { MAX_THREADS } from "../../mem/layout";
-import { lock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
+import { lock, unlock } from "../../mem/lock/lock";
 import { PERCPU_BATCH, percpuCounterAdd, percpuCounterRead, percpuCounterSum } from "../../mem/percpu-counter";
 import { slot, tid } from "../../mem/thread";
 import { put32, removePendingBlock } from "../../mem/undo/log";
@@ -42,11 +42,11 @@ import { Dentry } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
 import { CACHE_FILE, G_NR_FILES, SLOT_NR_FILES } from "../layout";
 import { freeLocks } from "../locks/file-lock";
-import { hasLocks, locksRemoveFile, removeLocksOf } from "../locks/remove";
+import { hasLocks, locksRemoveFile } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
 import { pipeRelease } from "../pipe/pipe";
 import { kalloc } from "../recovery/space";
-import { Context, FD_BLOCK, FD_BLOCKS, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
+import { Context, FD_BLOCK, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
 import { hasSpare, keepSpare, spareFiles, takeSpare } from "./spare";
 
 export const FILE_SIZE: u32 = 128;
@@ -72,7 +72,7 @@ export const FD_RESERVED: u32 = 1;
 /** Bit of a descriptor that is not open yet: alone, or with a file whose open waits. */
 export const FD_OPENING: u32 = 1;
 /** Attempts against threads that use, close and open the same descriptor, before this thread sleeps in between. */
-const EAGER_TRIES: i32 = 1000;
+export const EAGER_TRIES: i32 = 1000;
 
 @unmanaged
 export class File {
@@ -436,84 +436,8 @@ export function fdCloseOpening(c: Context, fd: i32, opener: u32): File {
   return f;
 }
 
-/**
- * Closes a descriptor and returns its file with the descriptor's reference, for closed(); null: not open. `owner` not 0: only if the file
- * ends with that thread; `tag` not 0: only if it has that tag.
- */
-export function fdClose(c: Context, fd: i32, owner: u32 = 0, tag: u64 = 0): File {
-  let deadline: f64 = 0;
-  let tries = 0;
-  while (true) {
-    lock(c.fdLock);
-    const f = fdFile(c, fd);
-    if (!f || (owner != 0 && f.owner != owner) || (tag != 0 && f.tag != tag)) {
-      unlock(c.fdLock);
-      return changetype<File>(0);
-    }
-    // A request for a lock of the context holds fdLock too: it is granted before this load, or finds the descriptor closed.
-    const i = f.inode;
-    if (!i || !hasLocks(i)) {
-      freeFd(c, fd);
-      unlock(c.fdLock);
-      return f;
-    }
-    unlock(c.fdLock);
-    const held = fgetRaw(c, fd);
-    if (!held) continue;
-    const done = held == f && closeLocked(c, fd, f, i);
-    fput(held);
-    if (done) return f;
-    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
-  }
-}
-
-/**
- * The same for a file on whose inode there are locks: those of the context end in the transaction that closes the descriptor
- * (locks_remove_posix()). The caller has a reference. False: the descriptor is not the file's any more.
- */
-function closeLocked(c: Context, fd: i32, f: File, i: Inode): bool {
-  txBegin();
-  lock(i.lock);
-  lock(c.fdLock);
-  const same = fdFile(c, fd) == f;
-  if (same) {
-    freeFd(c, fd);
-    removeLocksOf(i, reinterpret<u64>(c.number));
-  }
-  unlock(c.fdLock);
-  unlock(i.lock);
-  txEnd();
-  return same;
-}
-
 /** Under fdLock. */
-function freeFd(c: Context, fd: i32): void {
+export function freeFd(c: Context, fd: i32): void {
   put32(fdSlot(c, <u32>fd), 0);
   if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
-}
-
-/** Closes the descriptor of the file with a tag, which is not 0. Returns the file as fdClose(); null: no descriptor has it. */
-export function fdCloseTagged(c: Context, tag: u64): File {
-  lock(c.fdLock);
-  const fd = fdTagged(c, tag);
-  unlock(c.fdLock);
-  return fd < 0 ? changetype<File>(0) : fdClose(c, fd, 0, tag);
-}
-
-/** The descriptor of the file with a tag, -1: none has it. Under fdLock: a descriptor that is being closed is open until the commit. */
-function fdTagged(c: Context, tag: u64): i32 {
-  for (let b: u32 = 0; b < FD_BLOCKS; b++) {
-    const block = load<u32>(c.fdBlock(b));
-    for (let k: u32 = 0; block != 0 && k < FD_BLOCK; k++) {
-      const v = atomic.load<u32>(<usize>(block + (k << 2)));
-      if (v != 0 && !(v & FD_OPENING) && changetype<File>(<usize>v).tag == tag) return b * FD_BLOCK + k;
-    }
-  }
-  return -1;
-}
-
-/** Puts the reference of a descriptor that fdClose() has closed, and frees the locks that ended with it. */
-export function closed(f: File): void {
-  freeLocks(slot);
-  fputSpare(f);
 }

@@ -13,7 +13,8 @@ import { rcuReadLock, rcuReadUnlock } from "../../mem/smr/smr";
 import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
 import { contextGetNotZero, putContext } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
-import { closed, FD_OPENING, FD_RESERVED, File, fdClose, fdCloseOpening, fput } from "./file";
+import { closed, fdClose } from "./close";
+import { FD_OPENING, FD_RESERVED, File, fdCloseOpening, fput } from "./file";
 
 /** Closes the descriptors of an owner in all contexts, or only (`opens`) takes back its opens that wait. The caller is active. */
 export function fdCloseOwned(owner: u32, opens: bool): void {

@@ -128,7 +128,14 @@ function makeDescriptorCalls(program: Program) {
     fd_close(fd: number): number {
       program.enter();
       const closed = descriptors.take(fd);
-      return closed < -1 ? ERRNO.EBADF : program.close(fd, closed);
+      if (closed < -1) return ERRNO.EBADF;
+      try {
+        return program.close(fd, closed);
+      } catch (error) {
+        // It has waited too long, and has not happened. What a panic leaves another thread settles.
+        if (program.calls.attachment.sharable) descriptors.giveBack(fd);
+        throw error;
+      }
     },
     fd_renumber(from: number, to: number): number {
       program.enter();

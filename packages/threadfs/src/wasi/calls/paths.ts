@@ -218,8 +218,15 @@ function makeOpen(program: Program, walks: Walks) {
     const claimed = descriptors.reserve();
     if (claimed < 0) return ERRNO.EMFILE;
     const tag = descriptors.tag(claimed);
-    let opened = open(bytes, flags, tag);
-    if (opened <= OPENING) opened = waitFifo(opened, path >>> 0, bytes, flags, tag);
+    let opened: number;
+    try {
+      opened = open(bytes, flags, tag);
+      if (opened <= OPENING) opened = waitFifo(opened, path >>> 0, bytes, flags, tag);
+    } catch (error) {
+      // It has waited too long, and has not happened. What a panic leaves another thread settles.
+      if (attachment.sharable) descriptors.release(claimed);
+      throw error;
+    }
     if (opened >= 0) return number(claimed, opened, base, inheriting, at);
     descriptors.release(claimed);
     return walkErrno(opened);

@@ -283,7 +283,8 @@ test("a program without a memory, and a closed tree, are errors of the library",
   assert.throws(() => program.read(3, 1), { code: "ERR_THREADFS_CLOSED" });
 });
 
-// Taken out: attachment.leave() in path_open, in fd_read or in fd_close: the attachment stays in its call, and the next one is refused.
+// Taken out: attachment.leave() in path_open, in fd_read or in fd_close: the attachment stays in its call, and the next one is refused; release()
+// in path_open, giveBack() in fd_close: the number is lost.
 test("a call that waits too long for a lock throws ERR_THREADFS_TIMEOUT, and the next one is made", async (t) => {
   const { vfs, words, locks } = await scene(t, true, 30);
   t.after(() => vfs.close());
@@ -302,6 +303,7 @@ test("a call that waits too long for a lock throws ERR_THREADFS_TIMEOUT, and the
     timeout,
   );
   const fd = program.opened(DIR, "f");
+  assert.equal(fd, DIR + 1, "the number of the call that did not happen");
   assert.equal(
     held("the gate of a recount", () => program.read(fd, 4)),
     timeout,
@@ -311,6 +313,8 @@ test("a call that waits too long for a lock throws ERR_THREADFS_TIMEOUT, and the
     held("the gate of a recount", () => program.call("fd_close", fd)),
     timeout,
   );
-  assert.equal(vfs.counters().openFiles, 2, "the preopen, and the file, whose number is free already");
+  assert.equal(vfs.counters().openFiles, 2, "the preopen, and the file, whose number is open as before");
+  assert.equal(program.call("fd_close", fd), "SUCCESS");
+  assert.equal(vfs.counters().openFiles, 1);
   assert.equal(program.opened(DIR, "f"), fd);
 });

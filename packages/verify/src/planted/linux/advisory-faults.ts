@@ -64,7 +64,7 @@ export const ADVISORY: Mutant[] = [
   },
   {
     name: "the close of a descriptor leaves the context's locks",
-    edits: [{ file: "vfs/file/file.ts", from: "    removeLocksOf(i, reinterpret<u64>(c.number));\n", to: "" }],
+    edits: [{ file: "vfs/file/close.ts", from: "    removeLocksOf(i, reinterpret<u64>(c.number));\n", to: "" }],
     caughtBy: [locks("the close of any descriptor")],
   },
   {
