@@ -118,7 +118,8 @@ export function threadResume(): i32 {
 /** Allocates a prefix cache; 0: the arena has no room for another one. Under the slot lock. */
 function allocPrefixCache(): u32 {
   const n = load<u32>(V.G_PREFIX_CACHES) + 1;
-  if (n * V.PREFIX_CACHE_CHUNKS * V.PREFIX_CACHE_SHARE > load<u32>(L.H_MAX_CHUNKS)) return 0;
+  const max = load<u32>(L.H_MAX_CHUNKS);
+  if (max < V.PREFIX_CACHE_MIN_CHUNKS || n * V.PREFIX_CACHE_CHUNKS * V.PREFIX_CACHE_SHARE > max) return 0;
   const run = chunkAllocRun(V.PREFIX_CACHE_CHUNKS);
   if (run == 0) return 0;
   set32(V.G_PREFIX_CACHES, n);

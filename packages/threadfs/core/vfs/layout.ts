@@ -157,7 +157,9 @@ export const S_PREFIX_WRITTEN: u32 = 112640;
 export const PREFIX_CACHE_SETS: u32 = 226;
 export const PREFIX_CACHE_ENTRY: u32 = 192;
 export const PREFIX_CACHE_CHUNKS: u32 = 4;
-export const PREFIX_CACHE_SHARE: u32 = 16;
+export const PREFIX_CACHE_SHARE: u32 = 8;
+/** An arena of fewer chunks has none. */
+export const PREFIX_CACHE_MIN_CHUNKS: u32 = 48;
 /** The ring: its offset and its size, a power of two; and how many bytes of it a chain takes at most. */
 export const PREFIX_RING: u32 = 131072;
 export const PREFIX_RING_SIZE: u32 = 131072;

@@ -110,7 +110,9 @@ test("an atomic store of a sequence that is made plain is a race, and an entry o
     why: "",
     witness: defined(ALLOWED[0], "entry").witness,
   };
-  const { ok, failures } = await run({ seed: 1, short: true }, program, [...ALLOWED.slice(0, 3), unmet]);
+  // Those whose operations change names.
+  const walks = ALLOWED.filter(({ func }) => func.startsWith("core/vfs/walk/")).slice(0, 3);
+  const { ok, failures } = await run({ seed: 1, short: true }, program, [...walks, unmet]);
   assert.equal(ok, false);
   assert.ok(
     failures.some(({ message }) => /dentry \.seq: .*plain write in core\/mem\/lock\/seqlock\.ts/.test(message)),

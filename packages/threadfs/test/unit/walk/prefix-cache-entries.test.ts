@@ -295,8 +295,8 @@ test("a thread in the slot of a terminated thread begins with an empty prefix ca
   assert.equal(next.steps, 4);
 });
 
-test("prefix caches take at most a sixteenth of the arena, and later threads walk without one", async (t) => {
-  const vfs = await createVfs({ maxBytes: 4 << 20 });
+test("prefix caches take at most an eighth of the arena, and later threads walk without one", async (t) => {
+  const vfs = await createVfs({ maxBytes: 3 << 20 });
   t.after(() => vfs.close());
   vfs.fs.mkdirSync(DIRECTORY, { recursive: true });
   const walker = cachedWalker(t, vfs.handle);
