@@ -111,7 +111,7 @@ export const SLOT_PARTS: u32 = 2092;
 export const NR_PARTS: u32 = 5;
 /** A word of the thread's own that is written for the order of other accesses alone (seqlock.ts). */
 export const SLOT_BARRIER: u32 = 2112;
-/** Behind it, an open file that the slot keeps for the next open(2) of its thread, 0: none (vfs/file/file.ts). */
+/** Behind it, an open file that the slot keeps for the next open(2) of its thread, 0: none (vfs/file/spare.ts). */
 export const SLOT_SPARE_FILE: u32 = 2116;
 
 /** Counters in a slot and in the totals, u64 each (abi/counters.ts). */

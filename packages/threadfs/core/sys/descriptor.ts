@@ -3,7 +3,7 @@
 import { EBADF, EINVAL } from "../../abi/errno";
 import { SEEK_DATA, SEEK_HOLE } from "../../abi/flags";
 import { closed, fdClose, fdCloseTagged } from "../vfs/file/close";
-import { FMODE_PIPE, fput } from "../vfs/file/file";
+import { File, FMODE_PIPE, fput } from "../vfs/file/file";
 import { doCopyFileRange, doFallocate, doSeekHole } from "../vfs/file/ranges";
 import { doFtruncate, doLseek, doRead, doWrite } from "../vfs/file/read-write";
 import { doGetdents } from "../vfs/file/readdir";
@@ -32,7 +32,11 @@ export function sysFstat(ctx: f64, fd: i32): i32 {
 export function sysClose(ctx: f64, fd: i32): i32 {
   const c = syscallEnterActive(ctx);
   if (c == null) return syscallExit(syscallEnterErr);
-  const f = fdClose(c, fd);
+  return closeEnd(fdClose(c, fd));
+}
+
+/** Ends close(2) with the file that its descriptor meant. */
+function closeEnd(f: File): i32 {
   if (!f) return syscallExit(-EBADF);
   happened(0);
   closed(f);
@@ -48,11 +52,7 @@ export function sysCloseTagged(ctx: f64, tagHigh: u32, tagLow: u32): i32 {
   if (tag == 0) return syscallExit(-EINVAL);
   const c = syscallEnterActive(ctx);
   if (c == null) return syscallExit(syscallEnterErr);
-  const f = fdCloseTagged(c, tag);
-  if (!f) return syscallExit(-EBADF);
-  happened(0);
-  closed(f);
-  return syscallExit(0);
+  return closeEnd(fdCloseTagged(c, tag));
 }
 
 /** read(2), pread(2): reads at most n bytes, up to IO_SIZE, to SCRATCH.IO. Offset -1: at the file's position, which advances. */

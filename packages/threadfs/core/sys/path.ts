@@ -70,7 +70,7 @@ export function sysStat(ctx: f64, dirfd: i32, len: i32, flags: u32): i32 {
 }
 
 /**
- * The walk of a call, for a replay: that of faccessat2(2) for `mode` 0 to 7, that of newfstatat(2) for -1, with the RESOLVE_* bits of
+ * The walk of a call, for a replay and for programs of Emscripten: that of faccessat2(2) for `mode` 0 to 7, that of newfstatat(2) for -1, with the RESOLVE_* bits of
  * openat2(2).
  */
 export function sysWalk(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: i32, resolve: u32): i32 {

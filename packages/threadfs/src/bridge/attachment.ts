@@ -351,7 +351,7 @@ export class Attachment implements HookOwner, Watcher {
     throw codedError(Error, "ERR_THREADFS_PANIC", `The core panicked in this thread: ${message}`, { cause });
   }
 
-  /** Ends a call that has thrown, as {@link poison}, but by its result if it has happened and only the rest of it waited too long. @throws Error as poison() */
+  /** {@link poison} for a call that may have happened, and only the rest of it waited too long: then its result. @throws Error as poison() */
   leave(cause: unknown): number {
     const outcome = this.limit.isPassed(cause) ? this.unguarded.callOutcome() : Number.NaN;
     if (Number.isNaN(outcome)) return this.poison(cause);

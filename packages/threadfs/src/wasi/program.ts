@@ -118,11 +118,9 @@ export class Program {
   }
 
   #readAgain(thrown: unknown, fd: number, position: number, length: number): number {
-    const { attachment } = this.calls;
-    attachment.state = STATE_PANIC;
     let error: unknown;
     try {
-      return attachment.leave(thrown);
+      return this.calls.attachment.leave(thrown);
     } catch (e) {
       error = e;
     }
@@ -149,6 +147,7 @@ export class Program {
     try {
       got = this.#sysRead(this.calls.ctx, fd, position, length);
     } catch (error) {
+      this.calls.attachment.state = STATE_PANIC;
       return this.#readAgain(error, fd, position, length);
     }
     if (got === -ENXIO) this.calls.attachment.drivers.checkRegistered();
