@@ -38,6 +38,13 @@ export function freshThreads(
   { now = () => CLOCK, pages = 64, driverState = newDriverState() }: ThreadOptions = {},
 ): CoreThread[] {
   const memory = new WebAssembly.Memory({ initial: 4, maximum: pages, shared: true });
+  /** The buffer of a memory does not grow with it: takes the one that has all of it. */
+  function renew(t: CoreThread): CoreThread {
+    memory.grow(0);
+    if (t.scratch.buffer !== memory.buffer)
+      t.scratch = new Uint8Array(memory.buffer, t.scratch.byteOffset, SCRATCH.SIZE);
+    return t;
+  }
   const threads = Array.from({ length: count }, (_, n) => {
     const t: CoreThread = { driverState, clock: CLOCK, core: {}, scratch: new Uint8Array() };
     const host = {
@@ -55,8 +62,8 @@ export function freshThreads(
       },
       driverCall: (op: number, driver: number, a: number, b: number, c: number, d: number) =>
         driverCall(t, op, driver, a, b, c, d),
-      copyFromUser: (to: number, done: number, bytes: number) => copyFromUser(t, to, done, bytes),
-      copyToUser: (from: number, done: number, bytes: number) => copyToUser(t, from >>> 0, done, bytes),
+      copyFromUser: (to: number, done: number, bytes: number) => copyFromUser(renew(t), to, done, bytes),
+      copyToUser: (from: number, done: number, bytes: number) => copyToUser(renew(t), from >>> 0, done, bytes),
       security: () => 0,
       audit: () => undefined,
     };
@@ -66,7 +73,6 @@ export function freshThreads(
     if (made !== 0 || callCore(t, ["threadAttach", 1]) !== 0) throw new Error("no arena");
     return t;
   });
-  // The threads have grown the memory: only now its buffer has all of it.
   memory.grow(0);
   for (const t of threads) t.scratch = new Uint8Array(memory.buffer, callCore(t, ["scratchBase"]) >>> 0, SCRATCH.SIZE);
   return threads;
