@@ -368,6 +368,12 @@ export class Harness {
   }
 
   /** Repeats one schedule. */
+  repeat(operations: TreeOperation[], schedule: string): { outcome: Outcome; verdict: string | null } {
+    const outcome = replay(this.machine, this.operations(operations), schedule);
+    return { outcome, verdict: this.#verdictOf(operations, outcome) };
+  }
+
+  /** The same, with the accesses to shared memory as a text, which takes most of the time. */
   trace(operations: TreeOperation[], schedule: string): { outcome: Outcome; verdict: string | null; text: string } {
     const { machine } = this;
     const tracer = traceOf(machine);
@@ -375,12 +381,14 @@ export class Harness {
     try {
       const outcome = replay(machine, this.operations(operations), schedule);
       machine.log = null;
-      const ended = outcome.status === "done";
       const text = tracer.text(operations, outcome);
-      const verdict = ended ? this.#judge(operations, outcome) : `${outcome.status}: ${outcome.message ?? ""}`;
-      return { outcome, verdict, text };
+      return { outcome, verdict: this.#verdictOf(operations, outcome), text };
     } finally {
       machine.log = null;
     }
+  }
+
+  #verdictOf(operations: TreeOperation[], outcome: Outcome): string | null {
+    return outcome.status === "done" ? this.#judge(operations, outcome) : `${outcome.status}: ${outcome.message ?? ""}`;
   }
 }

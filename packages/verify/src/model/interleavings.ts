@@ -9,10 +9,22 @@ import { resolveCall } from "./call-sequence.js";
 import { callSteps, choicesOf, operationOf, runCall } from "./sequential.js";
 import { cloneState, patch, RECORD_TABLES, type State, stateKey } from "./state.js";
 import { BLOCKED, endThread, heldBy, inParts, type Me, recoverFrom, type Step, type Steps } from "./steps.js";
-import { canonical, dumpCalls, readWith, type TreeOutcome, withNames } from "./tree-dump.js";
+import {
+  dumpCalls,
+  type NameOf,
+  namesOf,
+  readWith,
+  type TreeDump,
+  type TreeOutcome,
+  textOf,
+  withNames,
+} from "./tree-dump.js";
 
 /** Configurations of one set of operations: far above the number that two or three short programs have. */
 const CONFIGURATIONS_MAX = 2_000_000;
+
+/** The final trees that are kept of one model. */
+const FINALS_MAX = 2000;
 
 type RecordTable = (typeof RECORD_TABLES)[number];
 /** The first value of a record that a change has overwritten; null: the record is new. */
@@ -59,6 +71,16 @@ export interface TreeModel {
  */
 export type LeftCall = "before" | "after" | undefined;
 
+/** A tree in the end, with names; its text; and the names. */
+interface Final {
+  final: TreeDump;
+  text: string;
+  name: NameOf;
+}
+
+/** The trees that models have been read to, by the key of the state: reading takes far longer than a step, and many orders lead to one state. */
+const finals = new WeakMap<State, Map<string, Final>>();
+
 export interface SearchOptions {
   /** before[thread][call][other]: how many calls of the other thread had ended when this call began. */
   before: number[][][];
@@ -84,6 +106,7 @@ export class Search {
   readonly #wanted: { text: string; results: string[][] } | undefined;
   readonly #seen = new Set<string>();
   readonly #outcomes = new Map<string, TreeOutcome>();
+  readonly #finals: Map<string, Final>;
 
   /** @param programs the calls of each thread */
   constructor(
@@ -92,6 +115,8 @@ export class Search {
     { before, dead, left = [], strict = false, wanted }: SearchOptions,
   ) {
     this.#first = { ...state, closable: programs.flat().flatMap((call) => closedBy(call) ?? []) };
+    this.#finals = finals.get(state) ?? new Map<string, Final>();
+    finals.set(state, this.#finals);
     this.#labels = labels;
     this.#contexts = contexts;
     this.#programs = programs;
@@ -235,9 +260,25 @@ export class Search {
     const results = threads.map((progress, n) => progress.results.slice(0, this.#dead.get(n)));
     const state = cloneState(s);
     for (const thread of this.#dead.keys()) endThread(state, thread + 1);
-    const final = readWith((call) => runCall(state, call), dumpCalls(this.#contexts));
-    const outcome = canonical({ results, final }, this.#labels);
-    this.#outcomes.set(JSON.stringify(outcome), outcome);
+    const { final, text, name } = this.#final(state);
+    const named = withNames(results, name);
+    this.#outcomes.set(textOf(JSON.stringify(named), text), { results: named, final });
+  }
+
+  /** The tree of a state, which it changes. */
+  #final(state: State): Final {
+    // A call of a context that another one closes has steps of its own.
+    const key = `${state.closable} ${stateKey(state)}`;
+    let found = this.#finals.get(key);
+    if (found === undefined) {
+      const read = readWith((call) => runCall(state, call), dumpCalls(this.#contexts));
+      const name = namesOf(read, this.#labels);
+      const final = withNames(read, name);
+      found = { final, text: JSON.stringify(final), name };
+      if (this.#finals.size === FINALS_MAX) this.#finals.clear();
+      this.#finals.set(key, found);
+    }
+    return found;
   }
 }
 

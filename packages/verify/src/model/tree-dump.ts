@@ -211,30 +211,41 @@ export interface TreeOutcome {
   final: TreeDump;
 }
 
-/**
- * The results and the final tree with names in the place of inode numbers, so that those of the core and of the model are equal
- * when they mean the same: the label of an inode of the first tree, the path of a new one, "gone" for one without a name.
- */
-export function canonical({ results, final }: TreeOutcome, labels: Map<number, string>): TreeOutcome {
+/** JSON.stringify() of an outcome, from the texts of its parts. */
+export const textOf = (results: string, final: string): string => `{"results":${results},"final":${final}}`;
+
+/** What stands for the number of an inode. */
+export type NameOf = (ino: number) => string;
+
+/** Names for the inodes of a tree that was read: the label of an inode of the first tree, the path of a new one, "gone" for one without a name. */
+export function namesOf({ layers }: TreeDump, labels: Map<number, string>): NameOf {
   const fresh = new Map<number, string>();
-  for (const layer of final.layers) {
+  for (const layer of layers) {
     for (const [path, { ino }] of Object.entries(layer).sort(byName)) {
       if (ino !== undefined && !labels.has(ino) && !fresh.has(ino)) fresh.set(ino, `new ${path}`);
     }
   }
-  const name = (ino: number) => labels.get(ino) ?? fresh.get(ino) ?? "gone";
+  return (ino) => labels.get(ino) ?? fresh.get(ino) ?? "gone";
+}
+
+/**
+ * The results and the final tree with names in the place of inode numbers, so that those of the core and of the model are equal
+ * when they mean the same.
+ */
+export function canonical({ results, final }: TreeOutcome, labels: Map<number, string>): TreeOutcome {
+  const name = namesOf(final, labels);
   return { results: withNames(results, name), final: withNames(final, name) };
 }
 
 const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
 
 /** A copy with its keys in order and `name` applied to every `ino` and to the files of descriptors. */
-export function withNames<T>(value: T, name: (ino: number) => string): T {
+export function withNames<T>(value: T, name: NameOf): T {
   // A copy has the shape of the value but for the numbers of inodes, which no reader of a copy uses as numbers.
   return namedCopy(value, name) as T;
 }
 
-function namedCopy(value: unknown, name: (ino: number) => string): unknown {
+function namedCopy(value: unknown, name: NameOf): unknown {
   if (Array.isArray(value)) return value.map((item) => namedCopy(item, name));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(

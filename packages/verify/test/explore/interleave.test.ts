@@ -36,9 +36,9 @@ function caught({ patch, names, bound }: Fault): { message: string } {
   assert.deepEqual(sound.failures, [], "the shipping core");
   const program = coreProgram(patch);
   const failure = only(new Harness(program, TREE).explore(ops, { bound }).failures, "failure");
-  const { verdict } = new Harness(program, TREE).trace(ops, failure.replay);
+  const { verdict } = new Harness(program, TREE).repeat(ops, failure.replay);
   assert.notEqual(verdict, null, "its schedule shows it again");
-  assert.equal(new Harness(coreProgram(), TREE).trace(ops, failure.replay).verdict, null);
+  assert.equal(new Harness(coreProgram(), TREE).repeat(ops, failure.replay).verdict, null);
   return failure;
 }
 
@@ -83,7 +83,7 @@ test("a bind from a mount that is being moved succeeds", () => {
   for (let n = 300; n < 480; n += 3) {
     for (const m of [465, 470, 475, 480]) {
       const schedule = `a${n}-b${m}-a-b`;
-      assert.equal(harness.trace(ops, schedule).verdict, null, schedule);
+      assert.equal(harness.repeat(ops, schedule).verdict, null, schedule);
     }
   }
 });
@@ -160,8 +160,11 @@ for (const [tree, change, look, what] of STOPPED_CHANGES) {
     const harness = new Harness(coreProgram(), tree);
     const ops = [operationOf(tree, change), operationOf(tree, look)];
     for (let n = 2; ; n++) {
-      const { verdict, text } = harness.trace(ops, `a${n}-b-a`);
-      assert.equal(verdict, null, text);
+      const schedule = `a${n}-b-a`;
+      if (harness.repeat(ops, schedule).verdict !== null) {
+        const { verdict, text } = harness.trace(ops, schedule);
+        assert.equal(verdict, null, text);
+      }
       if (harness.machine.schedule.some(([id, steps]) => id === 0 && steps === n)) continue;
       assert.ok(n > 100, `${change} has ${n - 1} accesses`);
       break;

@@ -1,4 +1,5 @@
 /** chokidar, which takes `node:fs` without asking: it is replaced for it. */
+import { dirname } from "node:path";
 import chokidar, { type FSWatcher } from "chokidar";
 import type { Fs } from "threadfs";
 
@@ -25,11 +26,18 @@ function took(): string[] {
   return events;
 }
 
-/** Waits until all of these events have been heard; returns everything that has. */
-export async function until(_fs: Fs, _dir: string, events: string[]): Promise<string[]> {
-  while (!events.every((event) => seen.has(event))) {
+/** Waits until an event has been heard, at most so many milliseconds; returns everything that has, null: not this event. */
+export async function until(_fs: Fs, _dir: string, event: string, ms: number): Promise<string[] | null> {
+  const end = performance.now() + ms;
+  while (!seen.has(event)) {
+    const left = end - performance.now();
+    if (left <= 0) return null;
     await new Promise<void>((resolve) => {
-      heard = resolve;
+      const timer = setTimeout(resolve, left);
+      heard = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
   return took();
@@ -50,6 +58,15 @@ export function change(fs: Fs, dir: string, what: string, name: string): void {
   if (what === "unlink") fs.unlinkSync(path);
   if (what === "addDir") fs.mkdirSync(path);
   if (what === "unlinkDir") fs.rmSync(path, { recursive: true });
+}
+
+/**
+ * Makes a change visible once more: chokidar emits an event before it watches what the event names, and when it polls it takes the state that it
+ * finds then for the first one. So on a busy machine it does not see a change that comes right after an event, on the disk too.
+ */
+export function again(fs: Fs, dir: string, what: string, name: string): void {
+  if (what === "change") change(fs, dir, what, name);
+  fs.utimesSync(dirname(`${dir}/${name}`), new Date(), new Date());
 }
 
 export async function close(): Promise<void> {
