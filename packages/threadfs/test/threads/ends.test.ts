@@ -72,13 +72,17 @@ describe("a worker that ends", () => {
 
   // Fails when descriptors outlive their threads: their unlinked files fill the tree.
   test("more workers than there are slots, one after the other, leave no chunk behind", async () => {
-    const vfs = await createVfs({ maxBytes: 16 << 20 });
+    const vfs = await createVfs({ maxBytes: 128 << 20 });
     const warnings: string[] = [];
     const warn = ({ message }: Error) => warnings.push(message);
     process.on("warning", warn);
-    for (let n = 0; n < MAX_THREADS + 10; n += 6) {
+    const free = 30;
+    const others = Array.from({ length: MAX_THREADS - 1 - free }, () => attachVfs(vfs.handle, { share: false }));
+    const taken = await Promise.all(others);
+    for (let n = 0; n < free + 10; n += 6) {
       await Promise.all(Array.from({ length: 6 }, (_, k) => runToEnd(vfs, k % 2 === 0 ? "exit" : "spin")));
     }
+    for (const one of taken) one.close();
     await alone(vfs);
     vfs.synchronizeRcu();
     assert.equal(vfs.counters().openFiles, 0);

@@ -31,8 +31,9 @@ const LEFT_OUT = [
   KEPT_DIR,
   ORACLE,
   join("packages", "bench"),
-  // 1.2 GB, where the hosts are installed.
+  // More than 1 GB each, where they are installed.
   join("packages", "hosts", "node_modules"),
+  join("packages", "programs", "node_modules"),
 ];
 const leftOut = (path: string) => LEFT_OUT.includes(path) || /\.wasm(?:\.map)?$/.test(path);
 /** A core's binaries in the project: the shipping one, the debug build, and the one with names for its checks. */

@@ -117,15 +117,15 @@ test("an edit of a package's source is compiled in the copy, and taken out befor
   const mutants: Mutant[] = [
     { name: "fault", edits: edit("return value === true;", "return value !== true;"), caughtBy },
     { name: "none", edits: edit("An option that is true, false", "An option that is false, true"), caughtBy },
+    { name: "wrong", edits: edit("return value === true;", "return value;"), caughtBy },
   ];
-  const { results } = await run({ seed: 1, mutants });
-  const said = (name: string) => results.find((result) => result.name === name)?.caught?.said;
-  assert.match(said("fault") ?? "", /false is true/);
-  assert.equal(said("none"), undefined);
-  const wrong: Mutant = { name: "wrong", edits: edit("return value === true;", "return value;"), caughtBy };
-  const broken = await run({ seed: 1, mutants: [wrong] });
-  assert.equal(broken.ok, false, "and the run goes on");
-  assert.match(defined(broken.results[0]?.tried[0], "try").said, /packages\/threadfs does not compile: .*TS2322/);
+  const { ok, results } = await run({ seed: 1, mutants });
+  const resultOf = (name: string) => results.find((result) => result.name === name);
+  assert.match(resultOf("fault")?.caught?.said ?? "", /false is true/);
+  assert.equal(resultOf("none")?.caught, null);
+  assert.equal(ok, false);
+  const said = defined(resultOf("wrong")?.tried[0], "try").said;
+  assert.match(said, /packages\/threadfs does not compile: .*TS2322/, "and the run goes on");
 });
 
 test("the report has one line of what a check printed", () => {
