@@ -1,6 +1,6 @@
 /**
  * Runs the tests of all packages: `npm test -- [--node=26] [filter ...] [--node-option ...]`. A filter is a part of a file's path from its
- * package's name on, without the folder test/ ("threadfs/conformance", "walk/drop"). With `--node=26` the tests run in the Node.js of
+ * package's name on, without the folder test/ ("threadfs/conformance", "walk/drop"); "!threadfs/conformance/linux" leaves files out. With `--node=26` the tests run in the Node.js of
  * packages/oracle, with `--node=path` in the one of that path, else in this one; other arguments that begin with "--" go to node.
  * The files are listed here and not by a glob because Node 20 has none for `--test`.
  */
@@ -31,7 +31,10 @@ const SUMMARY_LINES = 8;
  * The compiled test files. They are found by their sources: a compiled file without a source, left over in build/, does not run.
  */
 function testFiles(filters: string[]): string[] {
-  const wanted = (path: string) => filters.length === 0 || filters.some((part) => path.includes(part));
+  const without = filters.filter((part) => part.startsWith("!")).map((part) => part.slice(1));
+  const parts = filters.filter((part) => !part.startsWith("!"));
+  const wanted = (path: string) =>
+    (parts.length === 0 || parts.some((part) => path.includes(part))) && !without.some((part) => path.includes(part));
   return readdirSync(PACKAGES)
     .filter((name) => existsSync(join(PACKAGES, name, "test")))
     .flatMap((name) =>
@@ -116,7 +119,7 @@ const args = process.argv.slice(2);
 // A path as the shell completes it ("packages/threadfs/test/conformance/open.test.ts") is a filter too.
 const filters = args
   .filter((arg) => !arg.startsWith("--"))
-  .map((arg) => arg.replace(/^(?:\.\/)?packages\/(\w+)\/test\//, "$1/"));
+  .map((arg) => arg.replace(/^(!?)(?:\.\/)?packages\/(\w+)\/test\//, "$1$2/"));
 const files = testFiles(filters);
 if (files.length === 0) {
   console.error(`no test file matches ${filters.join(" ") || "packages/*/test/**/*.test.ts"}`);

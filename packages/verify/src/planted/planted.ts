@@ -137,9 +137,7 @@ export async function run(options: PlantedOptions): Promise<Outcome & { results:
     names,
   );
   const order = shuffled(all, randomBelow(seed));
-  const chosen = short
-    ? order.filter(({ caughtBy }) => caughtBy[0]?.check === QUICK).slice(0, SHORT)
-    : order;
+  const chosen = short ? order.filter(({ caughtBy }) => caughtBy[0]?.check === QUICK).slice(0, SHORT) : order;
   const left = chosen.filter(({ name }) => !known.has(name));
   const results = new Map(
     before.filter(({ name }) => chosen.some((mutant) => mutant.name === name)).map((result) => [result.name, result]),

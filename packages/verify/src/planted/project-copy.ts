@@ -120,7 +120,7 @@ export class ProjectCopy {
     const began = performance.now();
     return new Promise((resolve) => {
       // Properties draw the same cases on each core, so that a failure comes from the fault and not from other cases.
-      const env = { ...process.env, NO_COLOR: "1", PROPERTY_SEED };
+      const env = { ...process.env, NO_COLOR: "1", PROPERTY_SEED, ALL_LINUX_PROGRAMS: "1" };
       const child = spawn("/bin/sh", [...LIMITED, `${limitSeconds}`, process.execPath, ...args], {
         cwd: this.dir,
         env,

@@ -80,8 +80,8 @@ export const ALLOWED: Allowed[] = [
     why: REUSED,
     witness: [
       "acls",
-      "stat: sysStat(path=/d/e/f ctx=1)",
-      'acl: sysSetacl(path=/d acl=[{"t*136); sysSetacl(path=/d acl=[{"t*136)',
+      "access: sysAccess(path=/d/e mode=3 ctx=1)",
+      'acl: sysSetacl(path=/d/e acl=[]); sysSetacl(path=/d/e acl=[{"t*136)',
     ],
   },
   {
@@ -94,6 +94,6 @@ export const ALLOWED: Allowed[] = [
     func: "core/fs/tmpfs/unlocked.ts dataReadUnlocked",
     field: "4096-byte block",
     why: UNLOCKED,
-    witness: ["pages", "readFile: sysReadFile(path=/g)", "writeFile: sysWriteFile(path=/g data=wwww*5000)"],
+    witness: ["pages", "readFile: sysReadFile(path=/g)", "truncate: sysTruncate(path=/g size=10)"],
   },
 ];

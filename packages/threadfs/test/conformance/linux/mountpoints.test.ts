@@ -12,7 +12,7 @@ import {
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
 } from "../../../dist/abi/abi.js";
-import { compare } from "./compare.js";
+import { compare, compareAll } from "./compare.js";
 import type { Step } from "./steps.js";
 
 const { O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR } = constants;
@@ -146,7 +146,7 @@ const CASES: Step[][] = [
   ]),
 ];
 
-compare(
+compareAll(
   "removed and renamed mount points of other namespaces",
   CASES.length,
   (seed) => CASES[(seed - 1) % CASES.length] ?? [],

@@ -22,7 +22,7 @@ import {
   MS_UNBINDABLE,
   UMOUNT_NOFOLLOW,
 } from "../../../dist/abi/abi.js";
-import { compare } from "./compare.js";
+import { compare, compareAll } from "./compare.js";
 import { MS_REMOUNT, type Step } from "./steps.js";
 
 const { O_CREAT, O_RDONLY, O_RDWR } = constants;
@@ -145,7 +145,7 @@ const EXPIRIES: readonly (readonly Step[])[] = [
   ],
 ];
 
-compare("mounts that expire", EXPIRIES.length, (seed) => [
+compareAll("mounts that expire", EXPIRIES.length, (seed) => [
   ...TREE,
   ["mnt", "none", "a", 0],
   ...(EXPIRIES[(seed - 1) % EXPIRIES.length] ?? []).flatMap((step): Step[] => [step, ["mounts"]]),
