@@ -209,6 +209,8 @@ export interface DeathOptions extends RunInput {
   counters?: string | undefined;
   /** Whether the recovering thread dies at each access of one recovery in each tree. Default: in the long form. */
   everySecondDeath?: boolean;
+  /** The thread is stopped at one access out of so many; default: at each. The short form chooses itself. */
+  step?: number;
   /** For tests of this check: another recovery. */
   recover?: Recover;
 }
@@ -249,6 +251,7 @@ class Run {
   readonly #short: boolean;
   readonly #shortDeaths: number;
   readonly #meanwhile: string | undefined;
+  readonly #step: number;
   readonly #everySecondDeath: boolean;
   readonly #recover: Recover;
   readonly #nearEnd: boolean;
@@ -264,6 +267,7 @@ class Run {
     this.#short = short;
     this.#shortDeaths = options.only === undefined ? SHORT_DEATHS_OF_ALL : SHORT_DEATHS;
     this.#meanwhile = meanwhile;
+    this.#step = options.step ?? 1;
     this.#recover = recover;
     this.#nearEnd = isNearEnd(counters);
   }
@@ -286,7 +290,7 @@ class Run {
     fixture.runVictim(whole, operation);
     const all = whole.crash.accesses;
     this.counts.operations++;
-    const step = this.#short ? Math.max(1, Math.ceil(all / this.#shortDeaths)) : 1;
+    const step = this.#short ? Math.max(1, Math.ceil(all / this.#shortDeaths)) : this.#step;
     const from = this.#short ? this.random(step) : 0;
     const meanwhile = this.#meanwhile;
     const others = operations.filter(({ tree, name }) => tree === operation.tree && name.includes(meanwhile ?? ""));

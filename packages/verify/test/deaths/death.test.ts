@@ -71,9 +71,9 @@ const FOUND: [only: string, meanwhile: string, what: string][] = [
 ];
 for (const [only, meanwhile, what] of FOUND) {
   test(`an operation before the recovery, or one that waits for it, gets a result that stays true: ${what}`, async () => {
-    const { ok, explored, failures } = await run({ seed: 1, only, meanwhile });
+    const { ok, explored, failures } = await run({ seed: 1, only, meanwhile, step: 2 });
     assert.deepEqual(failures, []);
-    assert.ok(ok && Number(explored["operations of a bystander before the recovery"]) > 100);
+    assert.ok(ok && Number(explored["operations of a bystander before the recovery"]) > 50);
   });
 }
 

@@ -94,9 +94,9 @@ function instantiate(imports: object, prepare: (instance: WebAssembly.Instance) 
   return run;
 }
 
-/** The program on a tree, with /w as its directory. */
-export function treeProgram(tree: Vfs | Context): Run {
-  const wasi = createWasi(tree, { preopens: { "/": "/w" } });
+/** The program on a tree, with its directory there. */
+export function treeProgram(tree: Vfs | Context, dir: string): Run {
+  const wasi = createWasi(tree, { preopens: { "/": dir } });
   const imports: WasiImports = wasi.getImportObject();
   return instantiate(imports, (instance) => wasi.initialize(instance));
 }

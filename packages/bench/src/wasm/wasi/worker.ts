@@ -3,8 +3,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
 import { treeProgram } from "./loop.js";
 
-const { handle, start, turns } = workerData as { handle: VfsHandle; start: Int32Array; turns: number };
-const run = treeProgram(await attachVfs(handle));
+/** What a thread is started with; `dir` is the directory of its program. */
+export interface WasiWorkerData {
+  handle: VfsHandle;
+  dir: string;
+  start: Int32Array;
+  turns: number;
+}
+
+const { handle, dir, start, turns } = workerData as WasiWorkerData;
+const run = treeProgram(await attachVfs(handle), dir);
 // The engine compiles the loop first.
 run(turns / 10);
 parentPort?.postMessage("ready");
