@@ -3,7 +3,7 @@
  * recorded access by access, a round of calls for each thread, and simulated by cache-model.ts for 2 to 64 threads. What moves when the
  * threads change nothing in common is what the tree makes them share.
  */
-import { AT_FDCWD, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
+import { AT_FDCWD, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from "../../../threadfs/dist/abi/abi.js";
 import { ADDRESSES, CACHES, CHUNK, FIXED_END, G_CACHES } from "../arena/layout.js";
 import { attach, type CallName, type Core, createMemory, type Thread } from "../binary/core.js";
 import { defined } from "../support/defined.js";
@@ -89,6 +89,22 @@ export const WRITER_SHAPES: Record<string, WriterShape> = {
     operations: 1,
     most: 0,
   },
+  "opening, reading and closing different files, in contexts of their own": {
+    prepare: (load, thread) => {
+      load.useOwnContext(thread);
+      load.open(thread, `${own(thread)}/r`);
+      load.call(thread, "sysWrite", load.fd(thread), 0, SMALL);
+      load.call(thread, "sysClose", load.fd(thread));
+    },
+    round: (load, thread) => {
+      load.call(thread, "sysOpen", AT_FDCWD, load.path(thread, `${own(thread)}/r`), O_RDONLY, 0);
+      const fd = load.last;
+      load.call(thread, "sysRead", fd, -1, SMALL);
+      load.call(thread, "sysClose", fd);
+    },
+    operations: 3,
+    most: 0,
+  },
   "reading 4 KiB of one file": {
     prepare: (load, thread) => {
       load.open(thread, "/shared");
@@ -105,6 +121,7 @@ export class WriterLoad {
   readonly lines = new LineTable();
   readonly #threads: Thread[] = [];
   readonly #fds = new Map<number, number>();
+  readonly #contexts = new Map<number, number>();
   /** The accesses that are recorded. */
   #recording: number[] | undefined;
   /** The result of the last call. */
@@ -134,9 +151,15 @@ export class WriterLoad {
     return this.#thread(thread).path2(text);
   }
 
-  /** Makes a call in the tree's own context. @throws Error if it fails */
+  /** Makes a context for the later calls of a thread. */
+  useOwnContext(thread: number): void {
+    this.call(thread, "contextCreate", 0, 0, 0o022, 0, -1, 0, 0);
+    this.#contexts.set(thread, this.last);
+  }
+
+  /** Makes a call in the thread's context, or else the tree's. @throws Error if it fails */
   call(thread: number, name: CallName, ...args: number[]): void {
-    this.last = this.#thread(thread).call(name, 0, ...args);
+    this.last = this.#thread(thread).call(name, this.#contexts.get(thread) ?? 0, ...args);
     if (this.last < 0) throw new Error(`coherence: ${name} returned ${this.last}`);
   }
 
