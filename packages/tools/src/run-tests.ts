@@ -1,8 +1,8 @@
 /**
  * Runs the tests of all packages: `npm test -- [--node=26] [filter ...] [--node-option ...]`. A filter is a part of a file's path from its
- * package's name on, without the folder test/ ("threadfs/conformance", "walk/drop"); "!threadfs/conformance/linux" leaves files out. With `--node=26` the tests run in the Node.js of
- * packages/oracle, with `--node=path` in the one of that path, else in this one; other arguments that begin with "--" go to node.
- * The files are listed here and not by a glob because Node 20 has none for `--test`.
+ * package's name on, without the folder test/ ("threadfs/conformance", "walk/drop"); one with "!" before it leaves files out. With `--node=26`
+ * the tests run in the Node.js of packages/oracle, with `--node=path` in the one of that path, else in this one; other arguments that begin
+ * with "--" go to node. The files are listed here and not by a glob because Node 20 has none for `--test`.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";

@@ -25,3 +25,10 @@ test("--node=26 and --node=PATH run the tests in another Node.js, and anything e
   assert.equal(ran, 0, stdout);
   assert.equal(runTests(`--node=${oracleNode()}`).status, 0);
 });
+
+test('a filter with "!" leaves files out', () => {
+  const none = runTests("!pack-files");
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /no test file matches tools\/pack-files !pack-files/);
+  assert.equal(runTests("!tools/no-file").status, 0);
+});
