@@ -11,7 +11,7 @@ const COMPILER = join(REPOSITORY, "node_modules", "typescript", "bin", "tsc");
 
 // Fails when a file with an exported type also declares a function that takes a type of the inside: the declarations import it.
 test("the published types need the types of no host", () => {
-  const files = ["index", "inline", "module", "emscripten", "just-bash", "node-vfs", "wasi", "wasi-preview2"].map(
+  const files = ["index", "inline", "module", "emscripten", "just-bash", "napi-rs", "node-vfs", "wasi", "wasi-preview2"].map(
     (entry) => join(TYPES, `${entry}.d.ts`),
   );
   const options = "--ignoreConfig --noEmit --strict --module nodenext --target es2024 --lib es2024 --types".split(" ");
