@@ -2,7 +2,8 @@
  * `npm run test:programs -- [FILTER ...]`: installs programs of others, compiles the cases against their types, and runs them on a tree that
  * two workers share. A filter is a part of a case's path ("git", "fs-extra/copy").
  *
- * Those of Emscripten's compiler run only where a filter names them (`npm run test:emcc`): it is large, and compiles its C library first.
+ * Some run only where a filter names them: those of Emscripten's compiler (`npm run test:emcc`), which is large and compiles its C library
+ * first, and public suites, of which a copy is needed (`npm run test:wasi-testsuite`).
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -25,8 +26,9 @@ function compile(): void {
   if (status !== 0) throw new Error("the cases do not compile");
 }
 
-/** The cases whose programs Emscripten compiles. */
+/** The cases whose programs Emscripten compiles, and all that run only by their names. */
 const COMPILED_BY_EMCC = "emcc/";
+const BY_NAME = [COMPILED_BY_EMCC, "suites/"];
 
 /** The compiled files of cases, found by their sources. */
 function caseFiles(filters: readonly string[]): string[] {
@@ -34,7 +36,9 @@ function caseFiles(filters: readonly string[]): string[] {
     .map((file) => file.split(sep).join("/"))
     .filter((file) => /\.test\.ts$/.test(file))
     .filter((file) =>
-      filters.length === 0 ? !file.startsWith(COMPILED_BY_EMCC) : filters.some((part) => file.includes(part)),
+      filters.length === 0
+        ? !BY_NAME.some((start) => file.startsWith(start))
+        : filters.some((part) => file.includes(part)),
     )
     .map((file) => join(COMPILED, file.replace(/\.ts$/, ".js")))
     .sort();

@@ -11,9 +11,17 @@ const COMPILER = join(REPOSITORY, "node_modules", "typescript", "bin", "tsc");
 
 // Fails when a file with an exported type also declares a function that takes a type of the inside: the declarations import it.
 test("the published types need the types of no host", () => {
-  const files = ["index", "inline", "module", "emscripten", "just-bash", "napi-rs", "node-vfs", "wasi", "wasi-preview2"].map(
-    (entry) => join(TYPES, `${entry}.d.ts`),
-  );
+  const files = [
+    "index",
+    "inline",
+    "module",
+    "emscripten",
+    "just-bash",
+    "napi-rs",
+    "node-vfs",
+    "wasi",
+    "wasi-preview2",
+  ].map((entry) => join(TYPES, `${entry}.d.ts`));
   const options = "--ignoreConfig --noEmit --strict --module nodenext --target es2024 --lib es2024 --types".split(" ");
   const { status, stdout } = spawnSync(process.execPath, [COMPILER, ...options, "", ...files], { encoding: "utf8" });
   assert.equal(stdout.split("\n").slice(0, 20).join("\n"), "");
