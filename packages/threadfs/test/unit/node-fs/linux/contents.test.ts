@@ -31,14 +31,14 @@ describe("fallocate", () => {
   });
 
   test("makes all of the room, or none", async (t) => {
-    const { vfs, fd } = await tree(t, 4, 3 << 20);
+    const { vfs, fd } = await tree(t, 4, 4 << 20);
     vfs.fs.ftruncateSync(fd, 100 * PAGE);
     const before = vfs.fs.fstatSync(fd);
     refused("ENOSPC", () => vfs.linux.fallocateSync(fd, PAGE, 4 << 20));
     const after = vfs.fs.fstatSync(fd);
     assert.deepEqual([after.size, after.blocks, after.mtimeMs], [before.size, before.blocks, before.mtimeMs]);
     refused("ENOSPC", () => vfs.linux.fallocateSync(fd, 0, 2 ** 41));
-    vfs.fs.writeFileSync("/g", "y".repeat(1 << 19));
+    vfs.fs.writeFileSync("/g", "y".repeat(1 << 20));
   });
 
   test("writes to the room that it made do not fail where the memory is full", async (t) => {
