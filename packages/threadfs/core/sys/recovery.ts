@@ -28,7 +28,7 @@ import { enterActive, forgetActive, leaveActive } from "../vfs/recovery/quiescen
 import { recountReferences } from "../vfs/recovery/recount";
 import { closeContextsOf, contextAbandon } from "../vfs/task/context";
 import { contextCapable, forgetContext, releaseContext, releaseContextOf } from "../vfs/task/context-ref";
-import { hookDepth, setHookDepth } from "../vfs/task/thread";
+import { clearPrefixTags, hookDepth, setHookDepth } from "../vfs/task/thread";
 import { freeSlot, isLiveThread, SLOT_DEAD, SLOT_STATES, slotAt, threadNumberAt } from "./slot";
 import { syscallEnter, syscallEnterErr } from "./syscall";
 
@@ -208,7 +208,7 @@ export function threadAbandon(leave: i32): i32 {
   forgetActive();
   lockAbandon();
   // An entry of the prefix cache may have been filled in part.
-  if (T.scratch != 0) memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
+  clearPrefixTags();
   if (leave != 0) {
     atomic.store<u64>(s + L.SLOT_STATE, 0);
     T.clearThread();

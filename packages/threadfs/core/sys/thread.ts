@@ -16,7 +16,7 @@ import * as V from "../vfs/layout";
 import { leaveChanges } from "../vfs/notify/changes";
 import { active, enterActive, leaveActive } from "../vfs/recovery/quiescence";
 import { releaseContextOf, resumeContext } from "../vfs/task/context-ref";
-import { hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
+import { clearPrefixTags, hookDepth, setHostHooks, setPrefixCache, setWalkModes, walkModes } from "../vfs/task/thread";
 import { clearSearched } from "../vfs/walk/searched";
 import { arenaCheck } from "./arena/arena";
 import { closeOwned, threadAbandon } from "./recovery";
@@ -82,7 +82,7 @@ function startThread(n: u32, mayWait: i32): i32 {
   setPrefixCache(load<u32>(s + V.SLOT_PREFIX_CACHE));
   atomic.store<u64>(s + V.SLOT_HOME, 0);
   // The slot's previous thread may have died while filling an entry.
-  memory.fill(T.scratch + V.S_PREFIX_TAGS, 0, V.PREFIX_CACHE_SETS << 4);
+  clearPrefixTags();
   clearSearched(atomic.load<u32>(L.G_SEQ_WRAPS));
   return 0;
 }
@@ -119,8 +119,9 @@ export function threadResume(): i32 {
 function allocPrefixCache(): u32 {
   const n = load<u32>(V.G_PREFIX_CACHES) + 1;
   const max = load<u32>(L.H_MAX_CHUNKS);
-  if (max < V.PREFIX_CACHE_MIN_CHUNKS || n * V.PREFIX_CACHE_CHUNKS * V.PREFIX_CACHE_SHARE > max) return 0;
-  const run = chunkAllocRun(V.PREFIX_CACHE_CHUNKS);
+  const chunks = load<u32>(V.G_PREFIX_CHUNKS);
+  if (max < V.PREFIX_CACHE_MIN_CHUNKS || n * chunks * V.PREFIX_CACHE_SHARE > max) return 0;
+  const run = chunkAllocRun(chunks);
   if (run == 0) return 0;
   set32(V.G_PREFIX_CACHES, n);
   return <u32>chunkAddress(run);

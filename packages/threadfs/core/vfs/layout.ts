@@ -25,7 +25,10 @@ export const G_RENAME_LOCK: usize = 4352;
 export const G_MOUNT_SEQ: usize = 4416;
 export const G_MOUNT_LOCK: usize = 4480;
 export const G_NS_LOCK: usize = 4544;
-/** How often a directory's dentry has changed, twice (dWriteBegin() in dentry.ts). On a line of its own, which every walk reads. */
+/**
+ * How often what a path leads through has changed, twice: the dentry of a directory or a link (dWriteBegin() in dentry.ts), the attributes of
+ * a link (beginAttr() in inode.ts). On a line of its own, which every walk reads.
+ */
 export const G_DIR_CHANGES: usize = 4672;
 /** Unused dentries (dcache/d-lru.ts): lock; lists of LRU_LIST_SIZE bytes; the most names that exist, and that do not. */
 export const G_LRU_LOCK: usize = 4800;
@@ -62,8 +65,10 @@ export const G_ROOT_MNT: usize = 5376;
 export const G_MOUNTS: usize = 5380;
 /** PROTECTED_* bits, written when the arena is made (walk/hardening.ts). */
 export const G_PROTECTED: usize = 5384;
-/** Prefix caches allocated (under the slot lock). */
+/** Prefix caches allocated (under the slot lock); the size of each in chunks and in sets, written when the arena is made. */
 export const G_PREFIX_CACHES: usize = 5448;
+export const G_PREFIX_CHUNKS: usize = 5452;
+export const G_PREFIX_SETS: usize = 5456;
 /** Excludes the shrinker from the end of a file system. */
 export const G_SHRINK_LOCK: usize = 5508;
 /**
@@ -141,8 +146,6 @@ export const S_PREFIX_CHAIN: u32 = 20480;
 export const S_SEARCHED: u32 = 23552;
 export const SEARCHED: u32 = 64;
 export const S_ND2: u32 = 24576;
-/** Tags of the prefix cache, 16 bytes per set. */
-export const S_PREFIX_TAGS: u32 = 28672;
 /** Behind the arguments of hooks: copies of the bodies of links that a walk follows in rcu mode (walk/link-body.ts). */
 export const S_LINK_BODIES: u32 = 104448;
 export const LINK_BODIES_SIZE: u32 = 8192;
@@ -150,19 +153,21 @@ export const LINK_BODIES_SIZE: u32 = 8192;
 export const S_PREFIX_WRITTEN: u32 = 112640;
 
 /**
- * A prefix cache (walk/prefix-cache.ts) is not in the scratch area: sets of three entries of this many bytes, and a ring of chains
- * (walk/prefix-links.ts), in this many chunks. All prefix caches take at most one of this many parts of the arena; threads that attach
- * later have none.
+ * A prefix cache (walk/prefix-cache.ts) is not in the scratch area: its first half has sets of three entries of this many bytes, and behind them
+ * the tags of each set, its second half is a ring of chains (walk/prefix-links.ts).
  */
-export const PREFIX_CACHE_SETS: u32 = 226;
 export const PREFIX_CACHE_ENTRY: u32 = 192;
+export const PREFIX_CACHE_SET: u32 = 3 * PREFIX_CACHE_ENTRY;
+export const PREFIX_CACHE_TAGS: u32 = 16;
+/** It has one of this many parts of the arena, but at least and at most so many chunks: powers of two. */
+export const PREFIX_CACHE_PART: u32 = 256;
 export const PREFIX_CACHE_CHUNKS: u32 = 4;
+export const PREFIX_CACHE_MAX_CHUNKS: u32 = 32;
+/** All prefix caches take at most one of this many parts of the arena; threads that attach later have none. */
 export const PREFIX_CACHE_SHARE: u32 = 8;
 /** An arena of fewer chunks has none. */
 export const PREFIX_CACHE_MIN_CHUNKS: u32 = 48;
-/** The ring: its offset and its size, a power of two; and how many bytes of it a chain takes at most. */
-export const PREFIX_RING: u32 = 131072;
-export const PREFIX_RING_SIZE: u32 = 131072;
+/** How many bytes of the ring a chain takes at most. */
 export const PREFIX_LINKS_CHAIN: u32 = 256;
 /** The shortest path that is looked up in it, and a length that no path has. */
 export const PREFIX_CACHE_MIN_PATH: u32 = 32;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { defined } from "../../../cli/dist/support/defined.js";
 import { AT_FDCWD, type CoreExports, POINT, STAT } from "../../dist/abi/abi.js";
-import { PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS } from "../../dist/generated/core-layout.js";
+import { G_PREFIX_SETS, PREFIX_CACHE_ENTRY } from "../../dist/generated/core-layout.js";
 import { Context } from "../../dist/src/api/context.js";
 import { Attachment } from "../../dist/src/bridge/attachment.js";
 import type { FsSync, HostOptions, VfsHandle } from "../../dist/src/index.js";
@@ -16,8 +16,6 @@ export const WITHOUT_PREFIX_CACHE = 2;
 export const WITH_PREFIX_CACHE = 4;
 
 const ENTRY = PREFIX_CACHE_ENTRY;
-/** Every set has three entries. */
-const ENTRIES = PREFIX_CACHE_SETS * 3;
 /** Fields of an entry, as core/vfs/walk/prefix-cache.ts has them. */
 /** 16 bits. */
 export const ENTRY_LEN = 12;
@@ -32,6 +30,11 @@ export const ENTRY_WORDS = 96;
 export const DIRECTORY = "/first-level/second-level/third-level";
 export const LEVELS = ["/first-level", "/first-level/second-level", DIRECTORY] as const;
 export const FILE = `${DIRECTORY}/file`;
+
+/** How many entries a prefix cache of this tree has: every set has three. */
+export function entriesOf(vfs: { readonly handle: VfsHandle }): number {
+  return memoryOf(vfs).word(G_PREFIX_SETS) * 3;
+}
 
 /** An attachment that walks in one mode. */
 export interface CachedWalker extends Pick<PointControls, "at" | "waits"> {
@@ -110,7 +113,7 @@ export function cachedWalker(
       const memory = memoryOf({ handle });
       const base = memory.prefixCache(core.threadSlot());
       if (base === 0) return undefined;
-      const all = Array.from({ length: ENTRIES }, (_, i) => base + i * ENTRY);
+      const all = Array.from({ length: entriesOf({ handle }) }, (_, i) => base + i * ENTRY);
       return all.filter((entry) => (memory.word(entry + ENTRY_LEN) & 0xffff) === length);
     },
   };

@@ -13,7 +13,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CoreExports, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
-import { CHUNK, PREFIX_CACHE_CHUNKS, SLOT_PREFIX_CACHE, SLOT_SIZE, SLOTS } from "../arena/layout.js";
+import { CHUNK, G_PREFIX_CHUNKS, SLOT_PREFIX_CACHE, SLOT_SIZE, SLOTS } from "../arena/layout.js";
 import { defined } from "../support/defined.js";
 import { type FunctionName, type InstrumentOptions, instrument, type Site } from "./instrument.js";
 import { ROOT, SHIPPING, symbolsOf } from "./symbols.js";
@@ -178,6 +178,7 @@ export class Thread {
   readonly scratch: number;
   /** Address of the prefix cache, or 0. */
   readonly prefixCache: number;
+  readonly prefixCacheSize: number;
   asyncify: boolean;
   /** Views of the whole memory; {@link refresh} makes new ones. */
   bytes: Uint8Array;
@@ -229,6 +230,7 @@ export class Thread {
     this.stat = new Float64Array(buffer, this.scratch + SCRATCH.STAT, 18);
     this.numbers = new Float64Array(buffer, this.scratch + SCRATCH.IO, 8192);
     this.prefixCache = this.words[(this.slotAddress + SLOT_PREFIX_CACHE) >>> 2] as number;
+    this.prefixCacheSize = (this.words[G_PREFIX_CHUNKS >>> 2] as number) * CHUNK;
     this.asyncify = "asyncify_start_unwind" in this.exports;
     if (this.asyncify) this.#placeStack(space);
     this.watching = true;
@@ -440,9 +442,7 @@ export class Thread {
   /** Whether an address is the thread's own: its slot, its scratch area or its prefix cache. */
   owns(address: number): boolean {
     return (
-      (this.prefixCache !== 0 &&
-        address >= this.prefixCache &&
-        address < this.prefixCache + PREFIX_CACHE_CHUNKS * CHUNK) ||
+      (this.prefixCache !== 0 && address >= this.prefixCache && address < this.prefixCache + this.prefixCacheSize) ||
       (address >= this.slotAddress && address < this.slotAddress + SLOT_SIZE) ||
       (address >= this.scratch && address < this.scratch + SCRATCH.SIZE)
     );

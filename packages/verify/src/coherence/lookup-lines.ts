@@ -22,8 +22,6 @@ import {
   H_BUCKETS,
   H_CHUNK_TABLE,
   H_FIRST_CHUNK,
-  PREFIX_CACHE_ENTRY,
-  PREFIX_CACHE_SETS,
   SLOT_SIZE,
 } from "../arena/layout.js";
 import { attach, type CallName, type Core, createMemory, shippingCore, type Thread } from "../binary/core.js";
@@ -171,11 +169,11 @@ class RecordedTree {
 
   /** What lies on a line of the arena. */
   partOf(line: number): Part {
-    const { slotAddress, scratch, prefixCache } = this.#thread;
+    const { slotAddress, scratch, prefixCache, prefixCacheSize } = this.#thread;
     const at = line * LINE;
     const isIn = (from: number, bytes: number) => at >= from && at < from + bytes;
     if (isIn(slotAddress, SLOT_SIZE) || isIn(scratch, 2 * CHUNK)) return "thread's own";
-    if (isIn(prefixCache, PREFIX_CACHE_SETS * 3 * PREFIX_CACHE_ENTRY)) return "prefix cache";
+    if (isIn(prefixCache, prefixCacheSize)) return "prefix cache";
     const first = this.#word(H_FIRST_CHUNK) * CHUNK;
     if (at < first) return at >= this.#word(H_BUCKETS) ? "hash table" : "words of the tree";
     const entry = this.#word(H_CHUNK_TABLE) + (at >>> CHUNK_SHIFT) * CHUNK_ENTRY;

@@ -13,8 +13,8 @@ import { readdirSync } from "node:fs";
 import { COUNTERS, SCRATCH } from "../../../threadfs/dist/abi/abi.js";
 import {
   CHUNK,
+  G_PREFIX_CHUNKS,
   ND_DROPPED,
-  PREFIX_CACHE_CHUNKS,
   SLOT_COUNTERS,
   SLOT_EPOCH,
   SLOT_PREFIX_CACHE,
@@ -119,6 +119,7 @@ class Watch {
   #slot = 0;
   #scratch = 0;
   #prefixCache = 0;
+  #prefixCacheSize = 0;
   #words = new Uint32Array(0);
   /** Of the present call. */
   #name = "";
@@ -157,6 +158,7 @@ class Watch {
     this.#slot = SLOTS + this.#ask("threadSlot") * SLOT_SIZE;
     this.#words = new Uint32Array(this.#memory.buffer, this.#slot, SLOT_SIZE / 4);
     this.#prefixCache = this.#words[SLOT_PREFIX_CACHE / 4] ?? 0;
+    this.#prefixCacheSize = (new Uint32Array(this.#memory.buffer, G_PREFIX_CHUNKS, 1)[0] ?? 0) * CHUNK;
     return true;
   }
 
@@ -167,7 +169,7 @@ class Watch {
     if (
       this.#prefixCache !== 0 &&
       address >= this.#prefixCache &&
-      address + size <= this.#prefixCache + PREFIX_CACHE_CHUNKS * CHUNK
+      address + size <= this.#prefixCache + this.#prefixCacheSize
     )
       return "prefixCache";
     return "elsewhere";

@@ -172,9 +172,10 @@ export class Harness {
 
   /** Looks paths up until the directories before their last components are in the thread's prefix cache. */
   *#warm(t: LogicalThread): CoreCalls<void> {
+    const by = defined(this.built.contexts[this.tree.warmBy], "context");
     for (const path of this.tree.warm) {
       for (let n = 0; n < LOOKUPS_TO_CACHE; n++) {
-        const r = yield ["sysStat", 0, AT_FDCWD, put(t, SCRATCH.PATH, path), 0];
+        const r = yield ["sysStat", by, AT_FDCWD, put(t, SCRATCH.PATH, path), 0];
         if (r < 0) throw new Error(`harness: ${path} returned ${r}`);
       }
     }

@@ -14,11 +14,16 @@ export function checkHeader(v: ArenaView) {
   const buckets = (L.FIXED_END + chunks * L.CHUNK_ENTRY + 63) & ~63;
   const maxBuckets = Math.max(L.MIN_BUCKETS, chunks * 512);
   const first = Math.ceil((buckets + maxBuckets * 4) / L.CHUNK);
+  const part = 2 ** Math.floor(Math.log2(chunks / L.PREFIX_CACHE_PART));
+  const prefixChunks = Math.min(Math.max(part, L.PREFIX_CACHE_CHUNKS), L.PREFIX_CACHE_MAX_CHUNKS);
+  const prefixSets = (prefixChunks * L.CHUNK) / 2 / (L.PREFIX_CACHE_SET + L.PREFIX_CACHE_TAGS);
   const should = [
     [L.H_CHUNK_TABLE, L.FIXED_END, "address of the chunk table"],
     [L.H_BUCKETS, buckets, "address of the buckets"],
     [L.H_MAX_BUCKETS, maxBuckets, "most buckets"],
     [L.H_FIRST_CHUNK, first, "first chunk"],
+    [L.G_PREFIX_CHUNKS, prefixChunks, "chunks of a prefix cache"],
+    [L.G_PREFIX_SETS, Math.floor(prefixSets), "sets of a prefix cache"],
   ] as const;
   for (const [at, value, what] of should) v.equal(v.u32(at), value, "header", () => what);
   for (let p = 0; p < L.H_MAGIC; p += 4) {
@@ -91,7 +96,7 @@ function claimScratch(v: ArenaView, taken: Taken, first: number, bump: number) {
     claim(v, taken, first, bump, v.u32(slot + L.SLOT_SCRATCH), L.SCRATCH.SIZE / L.CHUNK, `scratch of slot ${n}`);
     const prefixCache = v.u32(slot + L.SLOT_PREFIX_CACHE);
     if (prefixCache !== 0) prefixCaches++;
-    claim(v, taken, first, bump, prefixCache, L.PREFIX_CACHE_CHUNKS, `prefix cache of slot ${n}`);
+    claim(v, taken, first, bump, prefixCache, v.u32(L.G_PREFIX_CHUNKS), `prefix cache of slot ${n}`);
   }
   v.equal(v.u32(L.G_PREFIX_CACHES), prefixCaches, "scratch", () => "the number of prefix caches");
 }

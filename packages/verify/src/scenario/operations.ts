@@ -418,6 +418,7 @@ export interface TreeFixture {
   name: string;
   build(t: ScratchThread): CoreCalls<BuiltTree>;
   warm: string[];
+  warmBy: number;
   splits: string | undefined;
   /** The log of changes is followed. */
   followed: boolean;
@@ -435,6 +436,7 @@ export const trees: Record<string, TreeFixture> = Object.fromEntries(
       name,
       build: (t: ScratchThread) => buildOnCore(t, tree),
       warm: tree.warm ?? [],
+      warmBy: tree.warmBy ?? 0,
       splits: tree.splits,
       followed: tree.followed === true,
       full: tree.fills !== undefined,

@@ -79,8 +79,9 @@ export interface Tree {
   late?: ContextOptions[];
   /** Runs in order; every call must succeed. */
   setup: Call[];
-  /** Paths that each thread has looked up so often that they are in its prefix cache. */
+  /** Paths that each thread has looked up so often, in the context of this number (default: 0), that they are in its prefix cache. */
   warm?: string[];
+  warmBy?: number;
   /** The bucket of this name is the next one to be split. */
   splits?: string;
   /** One of two operations is of this kind, and both are of one context. */
@@ -310,6 +311,21 @@ export const TREES: Record<string, Tree> = {
       chmod("/o", 0o710),
       ...file("/o/f", "two"),
     ],
+  },
+  /** Directories long enough for the prefix cache that not every user may search: by an ACL, and by owner and group. User 2000's entry is warm. */
+  private: {
+    contexts: [OTHER, USER],
+    setup: [
+      ...[FIRST, SECOND, THIRD].map((path) => mkdir(path)),
+      ...file(`${THIRD}/file-one`, "one"),
+      ...["/o", "/o/cccccccc"].map((path) => mkdir(path)),
+      ...file("/o/cccccccc/file-one", "two"),
+      setacl(SECOND, ONLY_OTHER),
+      chown(THIRD, 1000),
+      chmod(THIRD, 0o710),
+    ],
+    warm: [`${THIRD}/file-one`],
+    warmBy: 1,
   },
   /** A directory with a default ACL, and a directory and a file that have inherited it. */
   defaults: {

@@ -67,7 +67,7 @@ test("on the tree of the prefix cache each thread has the directories in its cac
   const { warm } = defined(tree, "tree");
   for (const { id } of machine.threads) {
     const cache = word(L.SLOTS + id * L.SLOT_SIZE + L.SLOT_PREFIX_CACHE);
-    const room = L.PREFIX_CACHE_SETS * 3;
+    const room = word(L.G_PREFIX_SETS) * 3;
     const lengths = Array.from({ length: room }, (_, n) => word(cache + n * L.PREFIX_CACHE_ENTRY + 12) & 0xffff);
     // Behind a mount point the rest of the path has an entry of its own as well.
     for (const path of warm) assert.ok(lengths.includes(path.lastIndexOf("/")), `thread ${id}: ${path}`);

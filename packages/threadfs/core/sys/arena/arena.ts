@@ -30,6 +30,13 @@ function limitOf(given: f64, share: u32): u32 {
   return given >= 0 ? <u32>min<f64>(given, 0x7fffffff) : share;
 }
 
+/** The chunks of each thread's prefix cache in an arena of `chunks`. */
+function prefixCacheChunks(chunks: u32): u32 {
+  let n = V.PREFIX_CACHE_CHUNKS;
+  while (n < V.PREFIX_CACHE_MAX_CHUNKS && n * 2 * V.PREFIX_CACHE_PART <= chunks) n *= 2;
+  return n;
+}
+
 /** State of the generator of hash keys (splitmix64). */
 let splitmixState: u64 = 0;
 function splitmix64(): u64 {
@@ -73,6 +80,9 @@ export function arenaInit(
   for (let i: usize = 0; i < L.KEYS_SIZE; i += 8) store<u64>(L.KEYS + i, splitmix64());
   store<u64>(L.H_SALT, splitmix64());
   store<u32>(V.G_PROTECTED, protect & PROTECTED_ALL);
+  const prefixChunks = prefixCacheChunks(chunks);
+  store<u32>(V.G_PREFIX_CHUNKS, prefixChunks);
+  store<u32>(V.G_PREFIX_SETS, (prefixChunks << (L.CHUNK_SHIFT - 1)) / (V.PREFIX_CACHE_SET + V.PREFIX_CACHE_TAGS));
   store<u32>(V.G_MAX_POSITIVE, limitOf(positive, chunks * POSITIVE_PER_CHUNK));
   store<u32>(V.G_MAX_NEGATIVE, limitOf(negative, chunks * NEGATIVE_PER_CHUNK));
   store<u32>(V.G_HASH_N, V.MIN_BUCKETS);

@@ -56,13 +56,11 @@ export function checkLayout(): void {
   if (V.S_PREFIX_CHAIN + max<u32>(PREFIX_CHAIN_SIZE, PREFIX_LINKS_GATHER) > V.S_SEARCHED)
     ERROR("chain of the prefix cache");
   if (V.S_SEARCHED + (V.SEARCHED << 4) > V.S_ND2) ERROR("directories that were found searchable");
-  if (V.S_ND2 + NAMEIDATA_SIZE > V.S_PREFIX_TAGS) ERROR("second walk");
-  if (V.S_PREFIX_TAGS + (V.PREFIX_CACHE_SETS << 4) > <u32>SCRATCH.IO) ERROR("tags of the prefix cache");
+  if (V.S_ND2 + NAMEIDATA_SIZE > <u32>SCRATCH.IO) ERROR("second walk");
   if (SCRATCH.IO + IO_SIZE > SCRATCH.DRIVER) ERROR("contents");
   if (<u32>SCRATCH.DRIVER + DRIVER_BODY + PATH_MAX > V.S_LINK_BODIES) ERROR("driver");
   if (V.S_LINK_BODIES + V.LINK_BODIES_SIZE > V.S_PREFIX_WRITTEN) ERROR("bodies of links");
   if (V.S_PREFIX_WRITTEN + 8 > <u32>SCRATCH.SIZE) ERROR("bytes written to the ring of the prefix cache");
   if (<u32>SCRATCH.SIZE > L.CHUNK << 1) ERROR("scratch area");
-  if (V.PREFIX_CACHE_SETS * 3 * V.PREFIX_CACHE_ENTRY > V.PREFIX_RING) ERROR("entries of the prefix cache");
-  if (V.PREFIX_RING + V.PREFIX_RING_SIZE > V.PREFIX_CACHE_CHUNKS << L.CHUNK_SHIFT) ERROR("ring of the prefix cache");
+  if (V.PREFIX_CACHE_SHARE > V.PREFIX_CACHE_PART) ERROR("prefix caches");
 }

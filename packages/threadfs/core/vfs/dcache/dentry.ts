@@ -276,17 +276,18 @@ export function isCurrent(d: Dentry, sb: SuperBlock): bool {
 
 /**
  * Begins a change of a dentry's name, place, inode, or of the flags by which a walk passes it: makes its sequence odd, and counts if it is a
- * directory's. A change that leads a walk elsewhere follows the count, so whoever finds the old count has seen every directory as it was
- * (prefix-cache.ts). In a transaction, which ends the section; inside one nothing is left to do.
+ * directory's or a link's. A change that leads a walk elsewhere follows the count, so whoever finds the old count has seen every directory and
+ * link as it was (prefix-cache.ts). In a transaction, which ends the section; inside one nothing is left to do.
  */
 export function dWriteBegin(d: Dentry): void {
   if (load<u32>(d.seq) & 1) return;
   writeSeqBegin(d.seq);
-  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();
+  const type = d.flags & D_TYPE;
+  if (type == D_DIRECTORY || type == D_SYMLINK) countDirChange();
 }
 
 /**
- * Counts a change of a directory. Also before a sequence that a dead thread has made odd becomes even, which it may have counted or not, and
+ * Counts a change of a directory or a link. Also before a sequence that a dead thread has made odd becomes even, which it may have counted or not, and
  * for a mount (hashMountAt()).
  */
 export function countDirChange(): void {

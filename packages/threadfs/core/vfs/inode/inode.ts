@@ -26,7 +26,7 @@ import * as host from "../../host";
 import { lock, unlock } from "../../mem/lock/lock";
 import { writeSeqBegin, writeSeqEnd } from "../../mem/lock/seqlock";
 import { put32, put64, set32 } from "../../mem/undo/log";
-import { D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "../dcache/dentry";
+import { countDirChange, D_DIRECTORY, D_REGULAR, D_SPECIAL, D_SYMLINK } from "../dcache/dentry";
 import { SuperBlock } from "../mount/super";
 
 export const INODE_SIZE: u32 = 128;
@@ -353,10 +353,14 @@ export function ihold(i: Inode): void {
   atomic.add<u32>(i.count, 1);
 }
 
-/** Begins a change of attributes: i_lock excludes other writers, i_seq notifies readers. */
+/**
+ * Begins a change of attributes: i_lock excludes other writers, i_seq notifies readers, and the count of changes those that have a link in an
+ * entry of their prefix cache, as in dWriteBegin().
+ */
 export function beginAttr(i: Inode): void {
   lock(i.lock);
   writeSeqBegin(i.seq);
+  if ((i.mode & S_IFMT) == S_IFLNK) countDirChange();
 }
 
 export function endAttr(i: Inode): void {

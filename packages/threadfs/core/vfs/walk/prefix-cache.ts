@@ -14,13 +14,13 @@
  *    unchanged did not change in between, so at the first of these loads the whole chain was in place: the directory
  *    that prefixCacheFind() returns was at that path below the start, at one moment after the walk had reached the
  *    start. From there the walk continues hand over hand, as always.
- *  - An entry also has the count of changes of directories (G_DIR_CHANGES) that was loaded before its chain was seen in place. A change makes
- *    the sequence of its directory odd, counts, and only then leads walks elsewhere (dWriteBegin() in dentry.ts). So whoever loads the same
- *    count again has the chain in place at that load: a change that was not counted yet has changed nothing yet, and one that was counted
- *    before the chain was seen had made a sequence of it odd.
+ *  - An entry also has the count of changes of directories and links (G_DIR_CHANGES) that was loaded before its chain was seen in place. A change
+ *    makes the sequence of its directory or link odd, counts, and only then leads walks elsewhere (dWriteBegin() in dentry.ts, beginAttr() in
+ *    inode.ts). So whoever loads the same count again has the chain in place at that load: a change that was not counted yet has changed
+ *    nothing yet, and one that was counted before the chain was seen had made a sequence of it odd.
  *  - Only directories that rcuWalk() walks get into a plain entry: no links, dots, mount points, hooks, long names, and no
  *    directory whose inode decides who may search it. So it is valid for every caller and every mount. Paths over links, dots, long
- *    names and generation numbers have entries of another kind: prefix-links.ts.
+ *    names, generation numbers and such directories have entries of another kind: prefix-links.ts.
  *  - Dentries keep their type and their sequence forever, so a pointer to a dentry that is gone is harmless: its
  *    sequence has changed.
  *  - A 32-bit sequence wraps after 2^31 changes. G_SEQ_WRAPS is incremented whenever any sequence passes a multiple of
@@ -29,7 +29,7 @@
  *  - A thread that takes over a slot clears its cache: the slot's previous thread may have died while filling an entry.
  *
  * The cache is set-associative: three entries (ways) make a set, and the hash of a prefix selects two sets, of which either may hold it: a
- * tree with fewer directories than there are entries finds room for nearly all. The tags are apart, in scratch: one for each way, and the tag of
+ * tree with fewer directories than there are entries finds room for nearly all. The tags are behind the entries: one for each way, and the tag of
  * the last miss. A prefix that misses for the second time is filled in. Of more directories than there are entries few are: only
  * one in EVICT_EVERY takes the place of another, unless it is asked for twice in a row.
  *
@@ -39,7 +39,7 @@
  *   12  len       u16  bytes of the prefix; 0: no entry
  *   14  chainEnd  u16  offset of the chain's end; 0: an entry with links, whose chain is in a ring (prefix-links.ts)
  *   16  inode     u32  of the directory, under its sequence
- *   20  changes   u32  G_DIR_CHANGES, loaded before the chain was seen in place; NEVER in an entry with links
+ *   20  changes   u32  G_DIR_CHANGES, loaded before the chain was seen in place; NEVER in an entry with a generation number
  *   24  chain     9 x u64  dentry (low), sequence (high): the directory itself first, then from the top down
  *   96  words     12 x u64  the bytes of the prefix in the order in which prefixCacheFind() reads them
  */
@@ -50,12 +50,14 @@ import { G_SEQ_WRAPS } from "../../mem/layout";
 import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
-import { D_OP_REVALIDATE, Dentry, INLINE_NAME } from "../dcache/dentry";
+import { D_DIRECTORY, D_EXEC_ANY, D_OP_REVALIDATE, Dentry, INLINE_NAME } from "../dcache/dentry";
 import { Inode } from "../inode/inode";
-import { G_DIR_CHANGES, PREFIX_CACHE_ENTRY, PREFIX_CACHE_SETS, S_PREFIX_CHAIN, S_PREFIX_TAGS } from "../layout";
-import { prefixCache } from "../task/thread";
+import { G_DIR_CHANGES, PREFIX_CACHE_ENTRY, S_PREFIX_CHAIN } from "../layout";
+import { prefixCache, prefixSets, prefixTags } from "../task/thread";
 import { Nameidata, ND_PREFIX } from "./nameidata";
 import {
+  prefixLinksAlien,
+  prefixLinksCounted,
   prefixLinksGather,
   prefixLinksInode,
   prefixLinksLast,
@@ -79,7 +81,7 @@ const CHAIN: usize = 32;
 const WORDS: usize = 96;
 /** Instead of the chain's end. */
 const WITH_LINKS: u32 = 0;
-/** In the place of CHANGES in such an entry: a number that G_DIR_CHANGES never has. */
+/** In the place of CHANGES in an entry whose chain has a generation number, which moves without a count: a number that G_DIR_CHANGES never has. */
 const NEVER: u32 = 1;
 /** The wraps and the length in a word of an entry. */
 const SHAPE_MASK: u64 = 0xffffffffffff;
@@ -118,11 +120,15 @@ let backoff: u32 = 0;
 const BACKOFF: u32 = 64;
 /** The same for paths with links, which are tried in more cases. */
 let linksBackoff: u32 = 0;
-/** For a miss in an entry that prefixCacheFind() has returned without a look at its chain: both tags, tag and way. */
+/** For an entry with links, which prefixCacheFind() returns without a look at its chain: the count of changes; and for a miss both tags, tag and way. */
+let foundChanges: u32 = 0;
 let foundFirst: usize = 0;
 let foundTags: usize = 0;
 let foundTag: u32 = 0;
 let foundWay: usize = 0;
+/** Walks that find the entry of another context, for each that counts as a miss: contexts that walk in turn would make it anew each time. */
+const ALIEN_EVERY: u32 = 64;
+let alienIn: u32 = ALIEN_EVERY;
 
 /**
  * rcuWalk() along the `len` bytes at `path`, the rest of the walk's path; starts at the last component's directory if
@@ -149,7 +155,7 @@ export function prefixCacheWalk(nd: Nameidata, path: usize, len: u32, parents: b
 function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
   const start = <u64>nd.dentry_ | ((<u64>nd.seq) << 32);
   const e = prefixCacheFind(nd, start, path, len);
-  if (e != 0 && (load<u16>(e, CHAIN_END) != WITH_LINKS || prefixLinksValid(nd, e + CHAIN))) {
+  if (e != 0 && (load<u16>(e, CHAIN_END) != WITH_LINKS || isLinksValid(nd, e))) {
     const last = load<u64>(e, LAST);
     nd.dentry_ = <u32>last;
     nd.seq = <u32>(last >> 32);
@@ -157,15 +163,26 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
     if (POINTS) tellEntry(e, path);
     return rcuWalk(nd, path + load<u16>(e, LEN) + 1, parents);
   }
-  if (e != 0) recordMiss(nd, foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
   const r = rcuWalk(nd, path, parents);
   if (fillTagAddress != 0) {
-    // The walk has reached the last component, or a special one before it, which may be a link. A directory behind which it has split
-    // is in no entry.
+    // The walk has reached the last component, or a special one before it, which may be a link.
     const walked = rcuWalkRest > path + fillLength;
-    if (walked ? !prefixCacheFill(start, path) : r == 0 && !rcuWalkSplit) prefixCacheFillLinks(nd, start, path);
+    if (walked ? !prefixCacheFill(start, path) : r == 0) prefixCacheFillLinks(nd, start, path);
   }
   return r;
+}
+
+/** Whether an entry with links, which prefixCacheFind() has found, is valid; if not, that is a miss. */
+function isLinksValid(nd: Nameidata, e: usize): bool {
+  const changes = load<u32>(e, CHANGES);
+  if (prefixLinksValid(nd, e + CHAIN, changes == foundChanges)) {
+    if (changes != NEVER) store<u32>(e, foundChanges, CHANGES);
+    return true;
+  }
+  if (prefixLinksAlien && --alienIn != 0) return false;
+  if (prefixLinksAlien) alienIn = ALIEN_EVERY;
+  recordMiss(nd, foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
+  return false;
 }
 
 /** Reports a valid entry: in the debug build. */
@@ -251,16 +268,18 @@ function prefixCacheFind(nd: Nameidata, start: u64, path: usize, len: u32): usiz
   if (differs == 0) {
     // Before the chain. Pairs with dWriteBegin().
     const changes = atomic.load<u32>(G_DIR_CHANGES);
-    if (load<u32>(e, CHANGES) == changes) return e;
-    let p = e + LAST;
-    const chainEnd = e + load<u16>(e, CHAIN_END);
-    if (chainEnd == e + WITH_LINKS) {
+    const chainSize = load<u16>(e, CHAIN_END);
+    if (chainSize == WITH_LINKS) {
+      foundChanges = changes;
       foundFirst = first;
       foundTags = tags;
       foundTag = tag;
       foundWay = way;
       return e;
     }
+    if (load<u32>(e, CHANGES) == changes) return e;
+    let p = e + LAST;
+    const chainEnd = e + chainSize;
     while (true) {
       const link = load<u64>(p);
       // Pairs with the write sections that move, remove or change the directory.
@@ -278,7 +297,7 @@ function prefixCacheFind(nd: Nameidata, start: u64, path: usize, len: u32): usiz
 
 /** The tags of a set, which 32 bits of a hash select. */
 function tagsOf(bits: u64): usize {
-  return scratch + S_PREFIX_TAGS + ((<usize>((bits * PREFIX_CACHE_SETS) >> 32)) << 4);
+  return prefixTags + ((<usize>((bits * prefixSets) >> 32)) << 4);
 }
 
 const NO_WAY: usize = 3;
@@ -294,7 +313,7 @@ function wayOf(tags: usize, tag: u32): usize {
 }
 
 function entryOf(tags: usize, way: usize): usize {
-  return prefixCache + (((tags - scratch - S_PREFIX_TAGS) >> 4) * 3 + way) * PREFIX_CACHE_ENTRY;
+  return prefixCache + (((tags - prefixTags) >> 4) * 3 + way) * PREFIX_CACHE_ENTRY;
 }
 
 /**
@@ -357,7 +376,7 @@ function nextVictim(): usize {
  * Fills the entry that the last prefixCacheFind() has chosen, inside the read-side section in which the walk reached
  * the directory. Walks the prefix again and collects its chain. Name, parent and inode are read after the recorded
  * sequence: if they belong to another dentry, the sequence has changed, and prefixCacheFind() rejects the entry. False: the entry must
- * have a generation number.
+ * have a generation number, or be for one context.
  */
 function prefixCacheFill(start: u64, path: usize): bool {
   const e = fillEntry;
@@ -385,8 +404,7 @@ function prefixCacheFill(start: u64, path: usize): bool {
     if (!c) return true;
     const flags = c.flags & CHILD_MASK;
     if (flags != PLAIN) {
-      // What rcuWalk() decides about a directory by its inode is not kept.
-      if (flags != (PLAIN | D_OP_REVALIDATE)) return true;
+      if ((flags & ~D_EXEC_ANY) != D_DIRECTORY && flags != (PLAIN | D_OP_REVALIDATE)) return true;
       backoff = 0;
       return false;
     }
@@ -412,10 +430,11 @@ function prefixCacheFill(start: u64, path: usize): bool {
   return true;
 }
 
-/** The same for a path over links, dots, long names, or directories that are good under a generation number. */
+/** The same for a path over what a plain entry cannot hold. */
 function prefixCacheFillLinks(nd: Nameidata, start: u64, path: usize): void {
   const e = fillEntry;
   const wraps = atomic.load<u32>(G_SEQ_WRAPS);
+  const changes = atomic.load<u32>(G_DIR_CHANGES);
   if (linksBackoff != 0) {
     linksBackoff--;
     return;
@@ -429,7 +448,7 @@ function prefixCacheFillLinks(nd: Nameidata, start: u64, path: usize): void {
   prefixLinksStore(nd, e + CHAIN);
   store<u64>(e, prefixLinksLast, LAST);
   store<u16>(e, <u16>WITH_LINKS, CHAIN_END);
-  store<u32>(e, NEVER, CHANGES);
+  store<u32>(e, prefixLinksCounted ? changes : NEVER, CHANGES);
   store<u32>(e, prefixLinksInode, INODE);
   writeKey(start, path, wraps);
   nd.state |= ND_PREFIX;

@@ -1,6 +1,7 @@
 /**
  * Entries of the prefix cache (prefix-cache.ts) whose path leads over links, mounts, ".", ".." or long names. Paths in a tree of pnpm, and
- * all of node_modules/.bin, are of this kind. So are those over names of a driver that are good under a generation number.
+ * all of node_modules/.bin, are of this kind. So are those over names of a driver that are good under a generation number, and over
+ * directories that not every user may search.
  *
  * What such an entry states is a chain too: "under these sequences, from this start, these bytes lead to that directory".
  *  - A link: under the sequence of its dentry it is the child of a directory and has one inode, and the body of an inode never
@@ -13,9 +14,12 @@
  *    begins and ends belong to the entry.
  *  - A name of a driver with FS_GENERATION: under its sequence it is that child, and no driver has to be asked about it as long as the number
  *    of the file system is the one under which it is good. The number only counts up, and belongs to the entry.
+ *  - A directory that not every user may search: under its sequence the context of the entry may search it (searched.ts). A context keeps its
+ *    user, groups and capabilities. A driver's directory is not in an entry, because its attributes change before the sequence does.
  *
  * Guarantees: those of the prefix cache. prefixLinksValid() loads every sequence of the chain, and the flags of every directory, once:
- * if they are what the entry says, all that the entry states was true at the first of these loads. The root is that of the context
+ * if they are what the entry says, all that the entry states was true at the first of these loads. It loads none of them while the count of
+ * changes is the one under which it has done so, unless a generation number is among them, which moves without a count. The root is that of the context
  * at the same moment, or the one that the walk has begun with. The count of links goes on, so that a walk ends with ELOOP behind 40
  * links with an entry as without.
  *
@@ -27,7 +31,7 @@
  * In an entry, instead of the chain:
  *   0   position u64   8 root u64: dentry (low), sequence (high)   16 links u32: how many the path leads over   20 flags u32
  *   24  mount sequence u32   28 mount at the start ptr   32 mount at the end ptr   36 mount of the root ptr
- *   40  dirsSize u16   42 size u16: bytes of the chain, and of its first part
+ *   40  dirsSize u16   42 size u16: bytes of the chain, and of its first part   48 number of the context f64, if it is for one
  * Chain
  *   (dentry (low), sequence (high)) of each directory, u64; then, u64 too, the address (low) and the value (high) of each word that must keep
  *   its value: sequences of mount points, of links and their inodes, and the halves of generation numbers
@@ -42,6 +46,8 @@ import { scratch } from "../../mem/thread";
 import { tracepoint } from "../../tracepoints";
 import { dLookupRcu, dLookupRcuSeq } from "../dcache/d-lookup";
 import {
+  D_DIRECTORY,
+  D_EXEC_ANY,
   D_GENERATION,
   D_MOUNTED,
   D_OP_REVALIDATE,
@@ -54,21 +60,15 @@ import {
 import { atimeIsFresh, forgetClock, keepsAtime } from "../inode/atime";
 import { I_DRIVER, Inode } from "../inode/inode";
 import { keepsLinkBody, linkBody } from "../inode/link";
-import {
-  G_MOUNT_SEQ,
-  PREFIX_LINKS_CHAIN,
-  PREFIX_RING,
-  PREFIX_RING_SIZE,
-  S_PREFIX_CHAIN,
-  S_PREFIX_WRITTEN,
-} from "../layout";
+import { G_MOUNT_SEQ, PREFIX_LINKS_CHAIN, S_PREFIX_CHAIN, S_PREFIX_WRITTEN } from "../layout";
 import { lookupMnt, Mount } from "../mount/namespace";
 import { SuperBlock } from "../mount/super";
-import { prefixCache } from "../task/thread";
+import { prefixRing, prefixRingSize } from "../task/thread";
 import { copyLinkBody, copyLinkBodyEnd } from "./link-body";
 import { LOOKUP_HAS_LIMITS, MAXSYMLINKS, Nameidata, ND_MOUNTS } from "./nameidata";
 import { setRoot } from "./path-init";
-import { PLAIN, PLAIN_MASK } from "./rcu-walk";
+import { PLAIN_MASK } from "./rcu-walk";
+import { maySearch } from "./searched";
 
 const POSITION: usize = 0;
 const ROOT: usize = 8;
@@ -80,6 +80,7 @@ const END_MOUNT: usize = 32;
 const ROOT_MOUNT: usize = 36;
 const DIRS_SIZE: usize = 40;
 const SIZE: usize = 42;
+const CONTEXT: usize = 48;
 
 /** The path leads up, or to the root: the entry is for this root. The walk began in the root's mount. */
 const DOTS: u32 = 1;
@@ -90,10 +91,18 @@ const OLD_ATIME: u32 = 8;
 /** The path leads over mount points. */
 const MOUNTS: u32 = 16;
 
-/** A directory on the way: PLAIN among these flags. A long name is no matter here, and gather() looks at D_OP_REVALIDATE, which a dentry never changes. */
-const DIR_MASK: u32 = PLAIN_MASK | D_MOUNTED;
+/** The path leads over directories that not every user may search: the entry is for one context. */
+const PRIVATE: u32 = 32;
+/** A generation number is in the chain. */
+const GENERATION: u32 = 64;
+
+/**
+ * A directory on the way: D_DIRECTORY among these flags. A long name is no matter here, gather() looks at D_OP_REVALIDATE, which a dentry never
+ * changes, and D_EXEC_ANY changes with the sequence alone.
+ */
+const DIR_MASK: u32 = (PLAIN_MASK & ~D_EXEC_ANY) | D_MOUNTED;
 const STATE_MASK: u64 = ((<u64>DIR_MASK) << 32) | 0xffffffff;
-const STATE: u64 = (<u64>PLAIN) << 32;
+const STATE: u64 = (<u64>D_DIRECTORY) << 32;
 
 /** In the area where an entry is gathered: directories; links and their inodes; and where each path with a link in it goes on. */
 const GATHER_LINKS: u32 = PREFIX_LINKS_CHAIN;
@@ -109,7 +118,7 @@ let walksLeft: u32 = WALK_EVERY;
 
 /** Where the chain at a position of the ring lies. */
 function chainAt(position: u64): usize {
-  return prefixCache + PREFIX_RING + (<usize>position & (PREFIX_RING_SIZE - 1));
+  return prefixRing + <usize>(position & (prefixRingSize - 1));
 }
 
 /** Whether links and ".." on a path have no other meaning for this walk than for any other. */
@@ -150,20 +159,43 @@ function isForMount(nd: Nameidata, at: usize, flags: u32): bool {
   return !(flags & (DOTS | JUMPS)) || load<u32>(at, ROOT_MOUNT) == nd.rootMnt_;
 }
 
+/** Whether every word of the chain of an entry, whose fields for links are at `at`, is what it was. False also: the ring has other chains there. */
+function isChainInPlace(at: usize): bool {
+  const position = load<u64>(at, POSITION);
+  if (load<u64>(scratch + S_PREFIX_WRITTEN) - position > prefixRingSize) return false;
+  let p = chainAt(position);
+  const dirsEnd = p + <usize>load<u16>(at, DIRS_SIZE);
+  const end = p + <usize>load<u16>(at, SIZE);
+  while (p < dirsEnd) {
+    const link = load<u64>(p);
+    // Pairs with the write sections that move, remove or change the directory.
+    if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) return false;
+    p += 8;
+  }
+  while (p < end) {
+    const link = load<u64>(p);
+    if (atomic.load<u32>(<usize>(<u32>link)) != <u32>(link >> 32)) return false;
+    p += 8;
+  }
+  return true;
+}
+
+/** Second return value of prefixLinksValid() when it returns false: the entry is another context's. */
+export let prefixLinksAlien: bool = false;
+
 /**
  * Whether the entry whose fields for links are at `at` is valid for this walk, which is at the entry's start. If so, counts its links
- * and takes over its mount; the caller takes over the directory.
+ * and takes over its mount; the caller takes over the directory. `counted`: the count of changes says that its chain is in place.
  */
-export function prefixLinksValid(nd: Nameidata, at: usize): bool {
-  const position = load<u64>(at, POSITION);
+export function prefixLinksValid(nd: Nameidata, at: usize, counted: bool): bool {
   const links = load<u32>(at, LINKS);
   const flags = load<u32>(at, FLAGS);
-  if (
-    load<u64>(scratch + S_PREFIX_WRITTEN) - position > PREFIX_RING_SIZE ||
-    nd.links + links > MAXSYMLINKS ||
-    !mayFollow(nd)
-  )
+  prefixLinksAlien = false;
+  if (nd.links + links > MAXSYMLINKS || !mayFollow(nd)) return false;
+  if (flags & PRIVATE && load<f64>(at, CONTEXT) != nd.ctxNumber) {
+    prefixLinksAlien = true;
     return false;
+  }
   if (--walksLeft == 0) {
     walksLeft = WALK_EVERY;
     forgetClock();
@@ -183,20 +215,7 @@ export function prefixLinksValid(nd: Nameidata, at: usize): bool {
   if (links != 0 && !(flags & MOUNTS) && !(passesLinks(nd.mnt) && (!(flags & JUMPS) || passesLinks(nd.rootMnt))))
     return false;
   if (flags & OLD_ATIME && !(keepsAtime(nd.mnt) && (!(flags & JUMPS) || keepsAtime(nd.rootMnt)))) return false;
-  let p = chainAt(position);
-  const dirsEnd = p + <usize>load<u16>(at, DIRS_SIZE);
-  const end = p + <usize>load<u16>(at, SIZE);
-  while (p < dirsEnd) {
-    const link = load<u64>(p);
-    // Pairs with the write sections that move, remove or change the directory.
-    if (((atomic.load<u64>(<usize>(<u32>link)) & STATE_MASK) ^ (link >> 32)) != STATE) return false;
-    p += 8;
-  }
-  while (p < end) {
-    const link = load<u64>(p);
-    if (atomic.load<u32>(<usize>(<u32>link)) != <u32>(link >> 32)) return false;
-    p += 8;
-  }
+  if (!counted && !isChainInPlace(at)) return false;
   // At the moment of the chain no mount had changed, and the root was the context's.
   if (flags & MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;
   if (flags & (DOTS | JUMPS) && findRoot && readSeqRetry(nd.ctx.seq, fs)) return false;
@@ -230,15 +249,21 @@ let gatheredFlags: u32 = 0;
 let here: u64 = 0;
 let hereMnt: Mount = changetype<Mount>(0);
 
-/** Adds a directory to the chain, once. False: it is not plain, or has changed since it was added, or there is no room. */
-function addDir(link: u64): bool {
+/** Adds a directory to the chain, once. False: the walk may not pass it, or it has changed since it was added, or there is no room. */
+function addDir(nd: Nameidata, link: u64): bool {
   const from = scratch + S_PREFIX_CHAIN;
   for (let i: u32 = 0; i < dirs; i += 8) {
     const other = load<u64>(from + i);
     if (<u32>other == <u32>link) return other == link;
   }
-  if (dirs + others == PREFIX_LINKS_CHAIN || (changetype<Dentry>(<usize>(<u32>link)).flags & DIR_MASK) != PLAIN)
-    return false;
+  const d = changetype<Dentry>(<usize>(<u32>link));
+  const flags = d.flags;
+  if (dirs + others == PREFIX_LINKS_CHAIN || (flags & DIR_MASK) != D_DIRECTORY) return false;
+  if (!(flags & D_EXEC_ANY)) {
+    const inode = d.inode;
+    if (!inode || inode.mode & I_DRIVER || !maySearch(nd, <u32>d.at, <u32>(link >> 32), <u32>inode.at)) return false;
+    gatheredFlags |= PRIVATE;
+  }
   store<u64>(from + dirs, link);
   dirs += 8;
   return true;
@@ -259,6 +284,7 @@ function addGeneration(sb: SuperBlock, generation: u64): bool {
   for (let i: u32 = 0; i < others; i += 8) {
     if (load<u32>(from + i) == <u32>at) return load<u32>(from + i, 4) == <u32>generation;
   }
+  gatheredFlags |= GENERATION;
   return addOther(at, <u32>generation) && addOther(at + 4, <u32>(generation >> 32));
 }
 
@@ -273,7 +299,7 @@ function isGood(d: Dentry): bool {
 }
 
 /** Goes to a directory without looking up a name: under the sequence in the chain, if it is there. */
-function goTo(d: Dentry): bool {
+function goTo(nd: Nameidata, d: Dentry): bool {
   const from = scratch + S_PREFIX_CHAIN;
   for (let i: u32 = 0; i < dirs; i += 8) {
     here = load<u64>(from + i);
@@ -281,7 +307,7 @@ function goTo(d: Dentry): bool {
   }
   const seq = readSeqBegin(d.seq);
   here = <u64>d.at | ((<u64>seq) << 32);
-  return !(seq & 1) && addDir(here);
+  return !(seq & 1) && addDir(nd, here);
 }
 
 /** "..": the parent was read after the recorded sequence of the directory. */
@@ -291,7 +317,7 @@ function gatherUp(nd: Nameidata): bool {
   const d = changetype<Dentry>(<usize>(<u32>here));
   if (d == nd.root && hereMnt == nd.rootMnt) return true;
   const parent = d.parent;
-  return parent != d && isWhole(hereMnt) && addDir(here) && goTo(parent);
+  return parent != d && isWhole(hereMnt) && addDir(nd, here) && goTo(nd, parent);
 }
 
 /** A body that begins with "/". */
@@ -300,7 +326,7 @@ function gatherJump(nd: Nameidata): bool {
   gatheredFlags |= JUMPS;
   here = rootKey(nd);
   hereMnt = nd.rootMnt;
-  return addDir(here);
+  return addDir(nd, here);
 }
 
 /** Goes down through all mounts on a directory, as followMountRcu(). */
@@ -390,7 +416,7 @@ function gather(nd: Nameidata, start: u64, path: usize, n: u32): bool {
     }
     here = <u64>d.at | ((<u64>seq) << 32);
     if (d.flags & D_MOUNTED && !gatherMounts()) return false;
-    if (!addDir(here)) return false;
+    if (!addDir(nd, here)) return false;
   }
 }
 
@@ -402,6 +428,8 @@ export let prefixLinksLater: bool = false;
 /** Second return values of prefixLinksGather(): dentry and sequence of the directory, and its inode. */
 export let prefixLinksLast: u64 = 0;
 export let prefixLinksInode: u32 = 0;
+/** Whether every change of what is in the chain counts (G_DIR_CHANGES). */
+export let prefixLinksCounted: bool = false;
 
 /**
  * Gathers the chain of the `n` bytes at `path` for prefixLinksStore(), inside the read-side section in which the walk was at `start`. False:
@@ -422,6 +450,7 @@ export function prefixLinksGather(nd: Nameidata, start: u64, path: usize, n: u32
   if (gatheredFlags & MOUNTS && (gatheredFlags & OLD_ATIME || readSeqRetry(G_MOUNT_SEQ, nd.mSeq))) return false;
   prefixLinksLast = here;
   prefixLinksInode = <u32>changetype<usize>(changetype<Dentry>(<usize>(<u32>here)).inode);
+  prefixLinksCounted = !(gatheredFlags & GENERATION);
   return true;
 }
 
@@ -431,7 +460,7 @@ export function prefixLinksStore(nd: Nameidata, at: usize): void {
   const head = scratch + S_PREFIX_WRITTEN;
   let position = load<u64>(head);
   // A chain is in one piece.
-  const rest = PREFIX_RING_SIZE - (<u32>position & (PREFIX_RING_SIZE - 1));
+  const rest = prefixRingSize - (position & (prefixRingSize - 1));
   if (size > rest) position += rest;
   store<u64>(head, position + size);
   const chain = chainAt(position);
@@ -442,6 +471,7 @@ export function prefixLinksStore(nd: Nameidata, at: usize): void {
   store<u16>(at, <u16>size, SIZE);
   store<u32>(at, gatheredLinks, LINKS);
   store<u32>(at, gatheredFlags, FLAGS);
+  store<f64>(at, nd.ctxNumber, CONTEXT);
   store<u32>(at, nd.mSeq, MOUNT_SEQ);
   store<u64>(at, rootKey(nd), ROOT);
   store<u32>(at, nd.mnt_, START_MOUNT);

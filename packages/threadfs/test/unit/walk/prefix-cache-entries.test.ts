@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defined } from "../../../../cli/dist/support/defined.js";
 import { ERRNO, RENAME_EXCHANGE, SLOTS } from "../../../dist/abi/abi.js";
-import { G_DIR_CHANGES, G_PREFIX_CACHES, G_SEQ_WRAPS, PREFIX_CACHE_SETS } from "../../../dist/generated/core-layout.js";
+import {
+  CHUNK,
+  G_DIR_CHANGES,
+  G_PREFIX_CACHES,
+  G_PREFIX_CHUNKS,
+  G_SEQ_WRAPS,
+  PREFIX_CACHE_ENTRY,
+} from "../../../dist/generated/core-layout.js";
 import { ACL_TAG, type AclEntry, createVfs } from "../../../dist/src/index.js";
 import { treeFor } from "../../support/debug-tree.js";
 import type { HookedVfs } from "../../support/hooked-vfs.js";
@@ -20,6 +27,7 @@ import {
   ENTRY_DIRECTORY,
   ENTRY_LEN,
   ENTRY_WORDS,
+  entriesOf,
   FILE,
   LEVELS,
   setUp,
@@ -115,10 +123,11 @@ test("the directories of an entry are looked at again only when some directory h
 });
 
 // Fails when one of the changes makes the dentry's sequence odd by writeSeqBegin() and not by dWriteBegin().
-test("whatever leads a walk over a directory elsewhere is counted, and nothing else", async (t) => {
+test("whatever leads a walk over a directory or a link elsewhere is counted, and nothing else", async (t) => {
   const { vfs, fs, walker } = await setUp(t);
   const { rename } = rawCore(t, vfs.handle);
   fs.mkdirSync("/mode");
+  fs.symlinkSync("/other", "/link");
   const counted: [string, () => unknown][] = [
     ["rename", () => fs.renameSync("/mode", "/moved")],
     ["exchange with a file", () => rename("/moved", `/other${FILE}`, RENAME_EXCHANGE)],
@@ -129,6 +138,11 @@ test("whatever leads a walk over a directory elsewhere is counted, and nothing e
     ["umount", () => vfs.umount("/moved")],
     ["a directory in its place", () => fs.renameSync("/other/first-level", "/moved")],
     ["rmdir", () => fs.rmSync("/moved", { recursive: true })],
+    ["rename of a link", () => fs.renameSync("/link", "/link-moved")],
+    ["times of a link", () => fs.lutimesSync("/link-moved", 0, 0)],
+    ["the first walk over a link, which updates its time of access", () => fs.existsSync("/link-moved")],
+    ["owner of a link", () => fs.lchownSync("/link-moved", 1, 1)],
+    ["unlink of a link", () => fs.unlinkSync("/link-moved")],
     [
       "rmdir of an open one",
       () => {
@@ -152,7 +166,6 @@ test("whatever leads a walk over a directory elsewhere is counted, and nothing e
   fs.renameSync("/new/f", "/new/h");
   fs.chmodSync("/new/h", 0o600);
   fs.symlinkSync("/new", "/link");
-  fs.unlinkSync("/link");
   fs.unlinkSync("/new/h");
   walker.ino(FILE);
   assert.equal(dirChanges(vfs), before);
@@ -207,9 +220,9 @@ test("a thread remembers directories that it walks in turn, also again when all 
 
 // Taken out: nextVictim() in takeWay(): the directories that were walked first keep all ways.
 test("directories that are walked in turn take the place of others that are not walked any more", async (t) => {
-  const { fs, walker } = await setUp(t);
+  const { fs, walker, vfs } = await setUp(t);
   const [before, now] = ["before", "now-and-later"].map((top) =>
-    Array.from({ length: PREFIX_CACHE_SETS * 3 * 2 }, (_, n) => `/${top}/directory-number-${n}/file`),
+    Array.from({ length: entriesOf(vfs) * 2 }, (_, n) => `/${top}/directory-number-${n}/file`),
   ) as [string[], string[]];
   for (const file of [...before, ...now.slice(0, 100)]) {
     fs.mkdirSync(file.slice(0, -"/file".length), { recursive: true });
@@ -293,6 +306,35 @@ test("a thread in the slot of a terminated thread begins with an empty prefix ca
   assert.equal(next.core.threadSlot(), slot);
   assert.equal(next.ino(FILE), all.plain.ino(FILE));
   assert.equal(next.steps, 4);
+});
+
+// Taken out: the loop of prefixCacheChunks(). All have 4 chunks.
+test("a prefix cache takes a 256th of the arena, within limits", async (t) => {
+  for (const [megabytes, chunks] of [
+    [64, 4],
+    [127, 4],
+    [128, 8],
+    [300, 16],
+    [512, 32],
+    [2048, 32],
+  ] as const) {
+    const vfs = await createVfs({ maxBytes: megabytes * 2 ** 20 });
+    const { word } = memoryOf(vfs);
+    assert.equal(word(G_PREFIX_CHUNKS), chunks, `${megabytes} MiB`);
+    const half = chunks * (CHUNK / 2);
+    assert.ok(entriesOf(vfs) * PREFIX_CACHE_ENTRY < half && entriesOf(vfs) * PREFIX_CACHE_ENTRY > half * 0.96);
+    vfs.close();
+  }
+  // In the largest of these most of 4,000 directories have an entry at once.
+  const { walker, fs } = await setUp(t, { maxBytes: 512 << 20 });
+  const files = Array.from({ length: 4000 }, (_, n) => `/one-of-many-directories/number-${n}/file`);
+  for (const file of files) {
+    fs.mkdirSync(file.slice(0, -"/file".length), { recursive: true });
+    fs.writeFileSync(file, "");
+  }
+  for (let round = 0; round < 3; round++) for (const file of files) walker.ino(file);
+  const known = files.filter((file) => walker.knows(file)).length;
+  assert.ok(known >= 3500, `${known} of ${files.length}`);
 });
 
 test("prefix caches take at most an eighth of the arena, and later threads walk without one", async (t) => {

@@ -251,20 +251,23 @@ test("the prefix cache distinguishes walks from different descriptors, also when
   assert.deepEqual([all.walker.ino(relative, mine), all.walker.ino(relative, theirs)], inos);
 });
 
-test("the prefix cache never holds a path over a directory that the caller's credentials or a driver decide about", async (t) => {
-  const { walker, plain, fs, vfs } = await setUp(t);
-  fs.mkdirSync("/closed-directory-of-root/below", { recursive: true });
-  fs.writeFileSync("/closed-directory-of-root/below/file", "");
-  fs.chmodSync("/closed-directory-of-root", 0o700);
-  const { driver, make } = memoryDriver("uncached", ["lookup", "revalidate", "permission"]);
-  const sub = make(ROOT, "directory-of-the-driver", S_IFDIR | 0o755);
-  make(sub, "file", S_IFREG | 0o644, { text: "x" });
-  mountDriver(vfs, driver, "/mount-point");
-  for (const { attachment } of [walker, plain]) attachment.drivers.register(driver, 0);
+test("the prefix cache never holds a path over a directory that a driver decides about, nor one that does not exist", async (t) => {
+  const { walker, plain, vfs } = await setUp(t);
+  const asks = memoryDriver("uncached", ["lookup", "revalidate", "permission"]);
+  const closed = memoryDriver("closed", ["lookup"]);
+  for (const [{ driver, make }, at, mode] of [
+    [asks, "/mount-point", 0o755],
+    [closed, "/mount-of-closed", 0o700],
+  ] as const) {
+    const sub = make(ROOT, "directory-of-the-driver", S_IFDIR | mode);
+    make(make(sub, "below", S_IFDIR | 0o755), "file", S_IFREG | 0o644, { text: "x" });
+    mountDriver(vfs, driver, at);
+    for (const { attachment } of [walker, plain]) attachment.drivers.register(driver, 0);
+  }
   const paths = [
     "/first-level/second-level/third-level/",
-    "/closed-directory-of-root/below/file",
-    "/mount-point/directory-of-the-driver/file",
+    "/mount-point/directory-of-the-driver/below/file",
+    "/mount-of-closed/directory-of-the-driver/below/file",
     "/first-level/second-level/third-level/file/below",
     "/first-level/second-level/none-of-these/file",
     `/first-level/second-level/${"n".repeat(256)}/file`,

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AT_FDCWD, ERRNO, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
-import { PREFIX_RING_SIZE, S_PREFIX_WRITTEN, WALK_EVERY } from "../../../dist/generated/core-layout.js";
+import { CHUNK, G_PREFIX_CHUNKS, S_PREFIX_WRITTEN, WALK_EVERY } from "../../../dist/generated/core-layout.js";
 import { Context } from "../../../dist/src/api/context.js";
 import type { FsSync } from "../../../dist/src/index.js";
 import type { TestScope } from "../../support/hooked-vfs.js";
@@ -422,7 +422,8 @@ test("an entry whose chain has been overwritten by those of others is made again
   const written = () => memoryOf(vfs).word(walker.core.scratchBase() + S_PREFIX_WRITTEN);
   walker.learn(file);
   const begin = written();
-  while (written() - begin <= PREFIX_RING_SIZE) {
+  const ring = memoryOf(vfs).word(G_PREFIX_CHUNKS) * (CHUNK / 2);
+  while (written() - begin <= ring) {
     freshLink(fs, "second/of/many/others", way);
     for (let i = 0; i < 3; i++) walker.ino(`${way}/file`);
     fs.unlinkSync(way);

@@ -48,6 +48,18 @@ export const LINKS: Mutant[] = [
     caughtBy: [pair("linked@again || stat"), tests("walk/prefix-links")],
   },
   {
+    name: "a change of a link is not counted",
+    edits: [
+      { file: "vfs/dcache/dentry.ts", from: "type == D_DIRECTORY || type == D_SYMLINK", to: "type == D_DIRECTORY" },
+    ],
+    caughtBy: [pair("linked@again || stat"), tests("walk/prefix-links")],
+  },
+  {
+    name: "a change of a link's times is not counted",
+    edits: [{ file: "vfs/inode/inode.ts", from: "  if ((i.mode & S_IFMT) == S_IFLNK) countDirChange();\n", to: "" }],
+    caughtBy: [tests("walk/prefix-links", "time of access")],
+  },
+  {
     name: "an entry of the prefix cache does not notice that a directory behind a link has changed",
     edits: [
       {
@@ -63,8 +75,8 @@ export const LINKS: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/prefix-links.ts",
-        from: "  return parent != d && isWhole(hereMnt) && addDir(here) && goTo(parent);",
-        to: "  return parent != d && isWhole(hereMnt) && goTo(parent);",
+        from: "  return parent != d && isWhole(hereMnt) && addDir(nd, here) && goTo(nd, parent);",
+        to: "  return parent != d && isWhole(hereMnt) && goTo(nd, parent);",
       },
     ],
     caughtBy: [tests("walk/prefix-links")],
@@ -101,7 +113,7 @@ export const LINKS: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/prefix-links.ts",
-        from: "load<u64>(scratch + S_PREFIX_WRITTEN) - position > PREFIX_RING_SIZE",
+        from: "load<u64>(scratch + S_PREFIX_WRITTEN) - position > prefixRingSize",
         to: "false",
       },
     ],

@@ -15,7 +15,7 @@ const generation = (pattern: string): Step => tests("fs/generation", pattern);
 export const IN_RCU: Mutant[] = [
   {
     name: "a change of a directory is not counted",
-    edits: [{ file: DENTRY, from: "  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();\n", to: "" }],
+    edits: [{ file: DENTRY, from: "if (type == D_DIRECTORY || type == D_SYMLINK)", to: "if (type == D_SYMLINK)" }],
     caughtBy: [pair("prefixes@stat || rename"), tests("walk/prefix-cache-entries", "is counted")],
   },
   {
@@ -23,7 +23,7 @@ export const IN_RCU: Mutant[] = [
     edits: [
       {
         file: DENTRY,
-        from: "  writeSeqBegin(d.seq);\n  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();\n",
+        from: "  writeSeqBegin(d.seq);\n  const type = d.flags & D_TYPE;\n  if (type == D_DIRECTORY || type == D_SYMLINK) countDirChange();\n",
         to: "  if ((d.flags & D_TYPE) == D_DIRECTORY) countDirChange();\n  writeSeqBegin(d.seq);\n",
       },
     ],
@@ -163,6 +163,60 @@ export const IN_RCU: Mutant[] = [
       },
     ],
     caughtBy: [generation("asked about once")],
+  },
+  {
+    name: "an entry of the prefix cache for one context is used by another",
+    edits: [
+      {
+        file: PREFIX_LINKS,
+        from: "  if (flags & PRIVATE && load<f64>(at, CONTEXT) != nd.ctxNumber) {",
+        to: "  if (false) {",
+      },
+    ],
+    caughtBy: [pair("private@looks || looks"), tests("walk/prefix-private", "one context")],
+  },
+  {
+    name: "an entry of the prefix cache does not ask who may search its directories",
+    edits: [
+      {
+        file: PREFIX_LINKS,
+        from: " || !maySearch(nd, <u32>d.at, <u32>(link >> 32), <u32>inode.at)) return false;",
+        to: ") return false;",
+      },
+    ],
+    caughtBy: [tests("walk/prefix-private", "no entry")],
+  },
+  {
+    name: "an entry of the prefix cache has a directory whose driver decides who may search it",
+    edits: [{ file: PREFIX_LINKS, from: "!inode || inode.mode & I_DRIVER || ", to: "!inode || " }],
+    caughtBy: [tests("walk/prefix-cache.", "a driver decides")],
+  },
+  {
+    name: "an entry of the prefix cache with a generation number lives by the count of changes",
+    edits: [{ file: PREFIX_LINKS, from: "  gatheredFlags |= GENERATION;\n", to: "" }],
+    caughtBy: [pair("numbered@invalidate || looks"), generation("until the number moves")],
+  },
+  {
+    name: "a walk counts the links that it has seen as seen later",
+    edits: [
+      {
+        file: PREFIX,
+        from: "    if (changes != NEVER) store<u32>(e, foundChanges, CHANGES);\n",
+        to: "    if (changes != NEVER) store<u32>(e, atomic.load<u32>(G_DIR_CHANGES), CHANGES);\n",
+      },
+    ],
+    caughtBy: [pair("linked@counted || looks", { bound: 2 })],
+  },
+  {
+    name: "a new entry with links counts them as seen later",
+    edits: [
+      {
+        file: PREFIX,
+        from: "prefixLinksCounted ? changes : NEVER",
+        to: "prefixLinksCounted ? atomic.load<u32>(G_DIR_CHANGES) : NEVER",
+      },
+    ],
+    caughtBy: [pair("linked@rename || looks")],
   },
   {
     name: "an entry of the prefix cache has no generation number",

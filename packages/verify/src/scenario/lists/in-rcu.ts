@@ -3,7 +3,19 @@ import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_WRONLY } from "../../../../threadfs
 import type { ProgramCall } from "../../model/call.js";
 import { access, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
 import { NUMBERED_PATH } from "../driver.js";
-import { chmod, chown, mkdir, mount, ONLY_OTHER, open, setacl, WITHOUT_OTHER } from "../setup-calls.js";
+import {
+  chmod,
+  chown,
+  FIRST,
+  mkdir,
+  mount,
+  ONLY_OTHER,
+  open,
+  SECOND,
+  setacl,
+  THIRD,
+  WITHOUT_OTHER,
+} from "../setup-calls.js";
 
 type Operations = Record<string, (ProgramCall | ProgramCall[])[]>;
 
@@ -57,5 +69,34 @@ const NUMBERED: Operations = {
   looks: [[stat(FILE), stat("/m/again"), stat(FILE)]],
 };
 
+const DEEP = `${THIRD}/file-one`;
+
+/** What is in the prefix cache for user 2000, and the changes of who may search it. */
+const PRIVATE: Operations = {
+  stat: [
+    stat(DEEP, { ctx: 1 }),
+    stat(`${THIRD}/none`, { ctx: 1 }),
+    stat(DEEP, { ctx: 2 }),
+    stat(DEEP),
+    stat(`${SECOND}/../bbbbbbbb/cccccccc/file-one`, { ctx: 1 }),
+  ],
+  chmod: [chmod(THIRD, 0o700), chmod(SECOND, 0o755), chmod(FIRST, 0o700), chmod(THIRD, 0o755)],
+  chown: [chown(THIRD, 2000), chown(THIRD, 1000, 3000)],
+  acl: [setacl(SECOND, WITHOUT_OTHER), setacl(SECOND, []), [setacl(SECOND, WITHOUT_OTHER), setacl(SECOND, ONLY_OTHER)]],
+  rename: [rename(THIRD, "/o/moved"), [rename(SECOND, "/moved"), rename("/o", SECOND)]],
+  unlink: [[unlink(DEEP), rmdir(THIRD)]],
+  /** A thread that has seen the new mode is bound by it; and contexts in turn. */
+  looks: [
+    [stat(SECOND, { ctx: 1 }), stat(DEEP, { ctx: 1 })],
+    [stat(DEEP, { ctx: 2 }), stat(DEEP, { ctx: 1 })],
+    [stat(THIRD), stat(DEEP, { ctx: 1 })],
+  ],
+};
+
 /** By tree. */
-export const IN_RCU: Record<string, Operations> = { acls: ACLS, generation: GENERATION, numbered: NUMBERED };
+export const IN_RCU: Record<string, Operations> = {
+  acls: ACLS,
+  private: PRIVATE,
+  generation: GENERATION,
+  numbered: NUMBERED,
+};

@@ -32,7 +32,13 @@ export const LINKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
   looks: [
     [stat(`${UPWARD}/f`), stat(UPWARD, { nofollow: true })],
     [stat(`${OTHERWISE}/f`), stat(`${UPWARD}/f`)],
+    /** Once the link is at its new place, it is not at the old one. */
+    [stat(`${UPWARD}/f`), stat("/l", { nofollow: true }), stat(`${UPWARD}/f`)],
+    /** The same by a path that no thread has looked up before. */
+    [stat(`/${UPWARD}/f`), stat(`/${UPWARD}/f`), stat("/l", { nofollow: true }), stat(`/${UPWARD}/f`)],
   ],
+  /** After the first one what an entry leads over is looked at again, and the second one changes it. */
+  counted: [[chmod("/o", 0o711), rename(UPWARD, "/l")]],
   open: [open(`${UPWARD}/f`, O_RDWR)],
   create: [open(`${ROOTED}/made`, O_CREAT | O_WRONLY), mkdir(`${UPWARD}/none`)],
   unlink: [unlink(UPWARD), unlink(ROOTED), unlink(`${ROOTED}/f`)],
