@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { boxed, DIR, TestProgram } from "./program.js";
+import { boxed, DIR, FDFLAG, TestProgram } from "./program.js";
 
 const text = (value: string): number[] => [value.length, ...Buffer.from(value)];
 const section = (id: number, items: readonly number[][]): number[] => {
   const body = [items.length, ...items.flat()];
-  return [id, body.length, ...body];
+  // The length in two bytes.
+  return [id, 0x80 | (body.length & 0x7f), body.length >> 7, ...body];
 };
 const I32 = 0x7f;
 /** Pages of its memory. */
@@ -18,6 +19,9 @@ const [INITIAL, MAXIMUM] = [4, 64];
 const NOTHING = 0;
 const EXITS = 1;
 const TRAPS = 2;
+
+/** Adds one to the word at 0, and wakes who waits for it. */
+const SAYS_SO = [...[0x41, 0, 0x41, 1, 0xfe, 0x1e, 2, 0, 0x1a], ...[0x41, 0, 0x41, 1, 0xfe, 0x00, 2, 0, 0x1a]];
 
 /** The body of `wasi_thread_start`, without locals. */
 const BODY = [
@@ -30,36 +34,59 @@ const BODY = [
   ...[0x20, 1, 0x41, TRAPS, 0x46, 0x04, 0x40, 0x00, 0x0b],
   // fd_close(argument)
   ...[0x20, 1, 0x10, 1, 0x1a],
-  // The word at 0: one more, and a wake.
-  ...[0x41, 0, 0x41, 1, 0xfe, 0x1e, 2, 0, 0x1a],
-  ...[0x41, 0, 0x41, 1, 0xfe, 0x00, 2, 0, 0x1a],
+  ...SAYS_SO,
   0x0b,
 ];
-const MODULE = new WebAssembly.Module(
-  new Uint8Array([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [
-      [0x60, 1, I32, 0],
-      [0x60, 1, I32, 1, I32],
-      [0x60, 2, I32, I32, 0],
+
+/** Addresses of what the thread below is told and what it tells: the flags to set, those that it has seen, the vector of what it writes. */
+const AT = { FLAGS: 32, SEEN: 48, VECTOR: 16 };
+/** Looks at the flags of the descriptor that is its argument, writes, and sets other flags. */
+const FLAGS_BODY = [
+  0,
+  // fd_fdstat_get(argument, SEEN)
+  ...[0x20, 1, 0x41, AT.SEEN, 0x10, 2, 0x1a],
+  // fd_write(argument, VECTOR, 1, 8)
+  ...[0x20, 1, 0x41, AT.VECTOR, 0x41, 1, 0x41, 8, 0x10, 3, 0x1a],
+  // fd_fdstat_set_flags(argument, *FLAGS)
+  ...[0x20, 1, 0x41, AT.FLAGS, 0x28, 2, 0, 0x10, 4, 0x1a],
+  ...SAYS_SO,
+  0x0b,
+];
+
+/** A program whose threads have this body. */
+const moduleOf = (body: readonly number[]): WebAssembly.Module =>
+  new WebAssembly.Module(
+    new Uint8Array([
+      ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, [
+        [0x60, 1, I32, 0],
+        [0x60, 1, I32, 1, I32],
+        [0x60, 2, I32, I32, 0],
+        [0x60, 2, I32, I32, 1, I32],
+        [0x60, 4, I32, I32, I32, I32, 1, I32],
+      ]),
+      ...section(2, [
+        [...text("env"), ...text("memory"), 2, 3, INITIAL, MAXIMUM],
+        ...[
+          ["proc_exit", 0] as const,
+          ["fd_close", 1] as const,
+          ["fd_fdstat_get", 3] as const,
+          ["fd_write", 4] as const,
+          ["fd_fdstat_set_flags", 3] as const,
+        ].map(([name, type]) => [...text("wasi_snapshot_preview1"), ...text(name), 0, type]),
+      ]),
+      ...section(3, [[2]]),
+      ...section(7, [[...text("wasi_thread_start"), 0, 2 + 3]]),
+      ...section(10, [[body.length, ...body]]),
     ]),
-    ...section(2, [
-      [...text("env"), ...text("memory"), 2, 3, INITIAL, MAXIMUM],
-      [...text("wasi_snapshot_preview1"), ...text("proc_exit"), 0, 0],
-      [...text("wasi_snapshot_preview1"), ...text("fd_close"), 0, 1],
-    ]),
-    ...section(3, [[2]]),
-    ...section(7, [[...text("wasi_thread_start"), 0, 2]]),
-    ...section(10, [[BODY.length, ...BODY]]),
-  ]),
-);
+  );
 
 /** A program of which so many workers wait to run threads. */
-async function threaded(t: TestContext, count: number) {
+async function threaded(t: TestContext, count: number, body = BODY) {
   const { vfs, program: first } = await boxed(t);
   const memory = new WebAssembly.Memory({ initial: INITIAL, maximum: MAXIMUM, shared: true });
   const program = new TestProgram(first.wasi, memory);
-  const workerData = { handle: program.wasi.handle, module: MODULE, memory };
+  const workerData = { handle: program.wasi.handle, module: moduleOf(body), memory };
   const url = new URL("./thread.worker.js", import.meta.url);
   const workers = Array.from({ length: count }, () => new Worker(url, { workerData }));
   const errors: Error[] = [];
@@ -128,6 +155,47 @@ test("a worker runs one thread after the other, each with an id of its own, and 
     for (const fd of fds) assert.equal(program.read(fd, 1), "EBADF");
     assert.equal(vfs.counters().openFiles, open);
     assert.equal(ids.size, 20);
+    program.calls.proc_exit?.(3);
+  });
+  assert.equal(code, 3);
+  await Promise.all(ends);
+  assert.deepEqual(errors, []);
+});
+
+// Fails when fd_fdstat_set_flags keeps the flags with the number in the thread's own memory, and fd_fdstat_get returns those.
+test("a flag that one thread sets is seen by the others, in what they are told and in where they write", async (t) => {
+  const { vfs, program, memory, start, run, ends, errors } = await threaded(t, 1, FLAGS_BODY);
+  const done = new Int32Array(memory.buffer, 0, 1);
+  let rounds = 0;
+  /** What the thread sees of the flags before it writes "ab" and sets others. */
+  const inThread = (fd: number, flags: number): number => {
+    program.view.setUint32(AT.FLAGS, flags, true);
+    const [at, length] = program.text("ab");
+    program.view.setUint32(AT.VECTOR, at, true);
+    program.view.setUint32(AT.VECTOR + 4, length, true);
+    start(fd);
+    while (Atomics.load(done, 0) === rounds) Atomics.wait(done, 0, rounds, 1000);
+    rounds++;
+    return program.view.getUint16(AT.SEEN + 2, true);
+  };
+  const flagsOf = (fd: number): number => {
+    assert.equal(program.call("fd_fdstat_get", fd, TestProgram.RESULT), "SUCCESS");
+    return program.view.getUint16(TestProgram.RESULT + 2, true);
+  };
+  const seek = (fd: number, at: bigint) =>
+    assert.equal(program.call("fd_seek", fd, at, 0, TestProgram.RESULT), "SUCCESS");
+  const code = run(() => {
+    const fd = program.opened(DIR, "f");
+    assert.equal(inThread(fd, FDFLAG.APPEND), 0);
+    assert.equal(flagsOf(fd), FDFLAG.APPEND);
+    assert.equal(program.write(fd, "cd"), 2);
+    assert.equal(vfs.fs.readFileSync("/box/f", "utf8"), "ab23456789cd");
+    seek(fd, 0n);
+    assert.equal(inThread(fd, 0), FDFLAG.APPEND);
+    assert.equal(flagsOf(fd), 0);
+    seek(fd, 4n);
+    assert.equal(program.write(fd, "ef"), 2);
+    assert.equal(vfs.fs.readFileSync("/box/f", "utf8"), "ab23ef6789cdab");
     program.calls.proc_exit?.(3);
   });
   assert.equal(code, 3);
