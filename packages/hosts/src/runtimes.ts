@@ -31,11 +31,18 @@ export function runtimeCases(project: Project): Case[] {
         return runProgram(path, [...args, "threads.js"], { cwd });
       },
     }));
+    const threads = {
+      name: `${version}, a program of WASI that has threads`,
+      run: () => {
+        const [path, args] = programOf(host);
+        return runProgram(path, [...args, "wasi/host-threads.js"], { cwd: project.programs(`${folder}-wasi`) });
+      },
+    };
     const example = {
       name: `${version}, the example in docs/workers.md`,
       run: () => runExample(host, project.programs(`${folder}-workers`)),
     };
-    return [...entries, example];
+    return [...entries, threads, example];
   });
   return [...cases, mountCase(project)];
 }
