@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads";
 import { createVfs, type Vfs } from "threadfs";
 import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
 import type { WorkerSetup } from "./c-worker.js";
-import { compileC, installCompiler } from "./compiler.js";
+import { compileC, installCompiler, THREADS_MAXIMUM } from "./compiler.js";
 import { ENV, type Ended, INPUT, NODE, onLinux, PROGRAMS, treeOf } from "./native.js";
 
 const work = mkdtempSync(join(tmpdir(), "threadfs-c-"));
@@ -77,7 +77,7 @@ test("threads share descriptors, their positions and their flags", async (t) => 
   mkdirSync(linux);
   const { wasm, native } = compileC("threads", work, true);
   const module = new WebAssembly.Module(readFileSync(wasm));
-  const memory = new WebAssembly.Memory({ initial: 17, maximum: 64, shared: true });
+  const memory = new WebAssembly.Memory({ initial: 17, maximum: THREADS_MAXIMUM, shared: true });
   const { wasi, ended } = onTree(vfs, ["threads"]);
   wasi.bindMemory(memory);
   const threads = { handle: wasi.handle, module, memory };

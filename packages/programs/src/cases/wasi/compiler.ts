@@ -20,10 +20,12 @@ export function installCompiler(): void {
   if (!FILES.every((file) => existsSync(file))) installFromDebian(PACKAGES, "a compiler for WASI");
 }
 
+/** The most pages of a program with threads. */
+export const THREADS_MAXIMUM = 1024;
 /** Options for a program with threads: without a C library, which has none, and with a memory that threads share. */
 const THREADS = [
   ...["-nostdlib", "-matomics", "-mbulk-memory"],
-  "-Wl,--no-entry,--import-memory,--shared-memory,--max-memory=4194304",
+  `-Wl,--no-entry,--import-memory,--shared-memory,--max-memory=${THREADS_MAXIMUM * 65_536}`,
 ];
 
 const COMMON = ["-O1", "-Wall", "-Werror"];

@@ -23,17 +23,21 @@ const VENDOR = join(dirname(require.resolve("@bytecodealliance/jco-transpile")),
 /** A component: its start, with the imports of one instance. */
 export type Component = (imports: object) => void;
 
-/** Makes a component of a program and transpiles it into a folder of its own. */
-export async function transpile(wasm: string, folder: string): Promise<Component> {
+/** Makes a component of a program and transpiles it into a folder of its own, as `jco transpile --instantiation sync` does with a component of this name. */
+export async function transpile(wasm: string, folder: string, name: string): Promise<void> {
   const { tools, $init } = (await import(pathToFileURL(VENDOR).href)) as WasmTools;
   await Promise.all([$init, bindgenReady]);
   const adapter = readFileSync(join(JCO, "lib", "wasi_snapshot_preview1.command.wasm"));
   const component = tools.componentNew(readFileSync(wasm), [["wasi_snapshot_preview1", adapter]]);
-  const { files } = generate(component, { name: "program", instantiation: { tag: "sync" }, noTypescript: true });
+  const { files } = generate(component, { name, instantiation: { tag: "sync" }, noTypescript: true });
   mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
-  const { instantiate } = (await import(pathToFileURL(join(folder, "program.js")).href)) as {
+}
+
+/** Loads what has been transpiled. */
+export async function load(folder: string, name: string): Promise<Component> {
+  const { instantiate } = (await import(pathToFileURL(join(folder, `${name}.js`)).href)) as {
     instantiate: Instantiate;
   };
   const getModule = (path: string): WebAssembly.Module => new WebAssembly.Module(readFileSync(join(folder, path)));

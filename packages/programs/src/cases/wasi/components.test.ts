@@ -8,7 +8,7 @@ import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
 import { createVfs } from "threadfs";
 import { createPreview2 } from "threadfs/wasi-preview2";
 import { compileC, installCompiler } from "./compiler.js";
-import { cli, hasFailed, transpile } from "./component.js";
+import { cli, hasFailed, load, transpile } from "./component.js";
 import { ENV, INPUT, NODE, onLinux, PROGRAMS, treeOf } from "./native.js";
 
 const work = mkdtempSync(join(tmpdir(), "threadfs-components-"));
@@ -27,7 +27,9 @@ test("files, a find, and random access to records", async (t) => {
   vfs.fs.mkdirSync("/w");
   for (const [name, args] of PROGRAMS) {
     const { wasm, native } = compileC(name, work);
-    const component = await transpile(wasm, join(work, `${name}-component`));
+    const folder = join(work, `${name}-component`);
+    await transpile(wasm, folder, name);
+    const component = await load(folder, name);
     const { filesystem, io, close } = createPreview2(vfs, { preopens: { ".": "/w" } });
     const { given, shim } = cli([name, ...args], ENV, INPUT);
     const imports = new WASIShim({ filesystem, io, cli: shim }).getImportObject();
