@@ -7,7 +7,8 @@ import { after, beforeEach, type TestContext, test } from "node:test";
 import { setEnvironmentData } from "node:worker_threads";
 import { createVfs, type Vfs } from "threadfs";
 import { compileNative } from "../wasi/compiler.js";
-import { INPUT, NODE, onLinux, PROGRAMS, treeOf } from "../wasi/native.js";
+import { INPUT, NODE, onLinux, PROGRAMS } from "../wasi/native.js";
+import { treeOf } from "../wasi/tree.js";
 import { type Built, LEFT_OUT } from "./build.js";
 import { start } from "./program.js";
 

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { onTree, type Run } from "../support/sides.js";
 import { compileNative } from "../wasi/compiler.js";
-import { NODE, onLinux, treeOf } from "../wasi/native.js";
+import { NODE, onLinux } from "../wasi/native.js";
+import { treeOf } from "../wasi/tree.js";
 import type { Built } from "./build.js";
 
 const SCENARIO = new URL("./scenario.js", import.meta.url).href;

@@ -11,7 +11,8 @@ import { createVfs, type Vfs } from "threadfs";
 import { createWasi, type Wasi, type WasiOptions } from "threadfs/wasi";
 import type { WorkerSetup } from "./c-worker.js";
 import { compileC, installCompiler, THREADS_MAXIMUM } from "./compiler.js";
-import { ENV, type Ended, INPUT, NODE, onLinux, PROGRAMS, treeOf } from "./native.js";
+import { ENV, type Ended, INPUT, NODE, onLinux, PROGRAMS } from "./native.js";
+import { treeOf } from "./tree.js";
 
 const work = mkdtempSync(join(tmpdir(), "threadfs-c-"));
 /** Where the programs run on Linux. */

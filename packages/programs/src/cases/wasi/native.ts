@@ -1,8 +1,9 @@
-/** The C programs on Linux, and the files that they leave there and on a tree. */
-import { spawnSync } from "node:child_process";
+/** The C programs on Linux. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { Vfs } from "threadfs";
 import { TIMEOUT_MS } from "../../../../tools/dist/limits.js";
+import type { Calls } from "./tree.js";
 
 /** What a program has printed and left. */
 export interface Ended {
@@ -11,21 +12,7 @@ export interface Ended {
   stderr: string;
 }
 
-type Calls = Pick<Vfs["fs"], "readdirSync" | "lstatSync" | "readlinkSync" | "readFileSync">;
 export const NODE: Calls = { readdirSync, lstatSync, readlinkSync, readFileSync } as unknown as Calls;
-
-/** All files below a directory: mode, links and contents, the last ones by their lines in order where threads have written them. */
-export function treeOf(fs: Calls, dir: string, sorted = false): string[] {
-  return (fs.readdirSync(dir) as string[]).sort().flatMap((name) => {
-    const path = `${dir}/${name}`;
-    const at = fs.lstatSync(path);
-    const line = `${name} ${at.mode.toString(8)} ${at.isDirectory() ? "" : at.nlink}`;
-    if (at.isDirectory()) return [line, ...treeOf(fs, path, sorted).map((below) => `${name}/${below}`)];
-    if (at.isSymbolicLink()) return [`${line} -> ${fs.readlinkSync(path)}`];
-    const text = (fs.readFileSync(path) as Buffer).toString("latin1");
-    return [`${line} ${sorted ? text.split("\n").sort().join("\n") : text}`];
-  });
-}
 
 export const INPUT = "a line of input\n";
 export const ENV = { VAR: "a value" };
@@ -36,6 +23,20 @@ export const PROGRAMS = [
   ["find", ["d", "many", "none", "f"]],
   ["records", []],
 ] as const;
+
+/** Runs a program in a directory of Linux, beside others. */
+export async function besideOnLinux(cwd: string, native: string, args: readonly string[]): Promise<Ended> {
+  const child = spawn(native, args, { cwd, env: ENV, timeout: TIMEOUT_MS, stdio: ["ignore", "pipe", "pipe"] });
+  const ended: Ended = { code: null, stdout: "", stderr: "" };
+  child.stdout.on("data", (bytes) => {
+    ended.stdout += bytes;
+  });
+  child.stderr.on("data", (bytes) => {
+    ended.stderr += bytes;
+  });
+  [ended.code] = (await once(child, "close")) as [number | null];
+  return ended;
+}
 
 /** Runs a program in a directory of Linux. */
 export function onLinux(cwd: string, native: string, args: readonly string[]): Ended {
