@@ -31,6 +31,7 @@ const CHECKS: Entry[] = [
   { name: "races", share: 3, load: () => import("./races/races.js") },
   { name: "death", share: 6, load: () => import("./deaths/death.js") },
   { name: "wasi", share: 2, load: () => import("./deaths/programs/wasi.js") },
+  { name: "components", share: 1, load: () => import("./deaths/programs/components.js") },
   { name: "terminate", share: 3, load: () => import("./deaths/terminate.js") },
   { name: "alloc", share: 2, load: () => import("./alloc/alloc.js") },
   { name: "fsck", share: 2, load: () => import("./fsck/fsck.js") },

@@ -37,6 +37,12 @@ export const deathInWasi = (only: string): Step => ({
   args: [COMMAND, "wasi", ...SEED, ...TO_THE_END, "--only", only],
 });
 
+/** A thread with a component dies at any access of the methods that contain the text. */
+export const deathOfComponent = (only: string): Step => ({
+  check: "components",
+  args: [COMMAND, "components", ...SEED, ...TO_THE_END, "--only", only],
+});
+
 /** The same as death(), and a bystander does another operation of the tree before the recovery. */
 export const meanwhile = (only: string, other: string): Step => ({
   ...death(only, { more: ["--meanwhile", other] }),

@@ -17,6 +17,7 @@ import { shippingCore } from "../../binary/core.js";
 import { check as checkArena } from "../../fsck/check-arena.js";
 import { defined } from "../../support/defined.js";
 import { type Progress, Stopped, Watch } from "./interposed.js";
+import { attachmentOf, treeSeen } from "./states.js";
 import { type Case, DIR, F, OPEN, OTHER_DIR } from "./wasi-calls.js";
 
 const ARENA = 3 << 20;
@@ -115,9 +116,6 @@ export interface Run {
   /** The access before which a thread dies that starts after the death, and settles what the dead one has left; Infinity: it ends. Without it there is none. */
   readonly settlerStopsAt?: number | undefined;
 }
-
-const attachmentOf = (vfs: Vfs): Attachment =>
-  (vfs as unknown as { calls: { attachment: Attachment } }).calls.attachment;
 
 export class WasiProgram {
   readonly #core = shippingCore({ accesses: true });
@@ -319,16 +317,4 @@ function lockSeen(vfs: Vfs): unknown {
   const lock = other.getLockSync(other.fs.openSync("/box/locked", "r+"), { type: "wr" });
   other.close();
   return lock?.type ?? null;
-}
-
-/** A directory and all below it. */
-function treeSeen(vfs: Vfs, path: string): unknown[] {
-  const { fs } = vfs;
-  const { mode, nlink, size, mtimeMs, atimeMs } = fs.lstatSync(path);
-  const type = mode & 0o170000;
-  const own = [path, mode, nlink, size, mtimeMs, atimeMs];
-  if (type === 0o040000)
-    return [own, ...(fs.readdirSync(path) as string[]).sort().flatMap((name) => treeSeen(vfs, `${path}/${name}`))];
-  if (type === 0o120000) return [[...own, fs.readlinkSync(path)]];
-  return [type === 0o100000 ? [...own, fs.readFileSync(path, "latin1").slice(0, 20)] : own];
 }

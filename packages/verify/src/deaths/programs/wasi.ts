@@ -21,6 +21,7 @@ import {
 } from "../../support/check.js";
 import { stackOf } from "../../support/defined.js";
 import { notEmpty } from "../../support/usage-error.js";
+import { difference } from "./states.js";
 import { CASES, type Case } from "./wasi-calls.js";
 import { type Run, type Seen, WasiProgram } from "./wasi-program.js";
 
@@ -45,14 +46,6 @@ export interface WasiOptions extends RunInput {
 
 const nameOf = ({ call, arguments: args }: Case): string =>
   `${call}(${args.map((arg) => (typeof arg === "string" ? JSON.stringify(arg) : `${arg}`)).join(", ")})`;
-
-/** The lines in which two states differ. */
-function difference(state: string, expected: string): string {
-  const [ours, theirs] = [state.split("\n"), expected.split("\n")];
-  const lines = ours.filter((line) => !theirs.includes(line)).map((line) => `    is      ${line}`);
-  const missing = theirs.filter((line) => !ours.includes(line)).map((line) => `    not     ${line}`);
-  return [...lines, ...missing].join("\n");
-}
 
 /** What is wrong with what a death has left, or null. */
 function wrongWith(seen: Seen, allowed: readonly Seen[]): string | null {

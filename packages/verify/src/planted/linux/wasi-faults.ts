@@ -1,5 +1,5 @@
 /** Faults of what programs of WASI need of the core, and of src/wasi. */
-import { death, deathInWasi, races, type Step, tests } from "../detectors.js";
+import { death, deathInWasi, deathOfComponent, races, type Step, tests } from "../detectors.js";
 import type { Mutant } from "../faults.js";
 
 const WASI = "packages/threadfs/src/wasi";
@@ -149,6 +149,17 @@ export const PROGRAMS: Mutant[] = [
       },
     ],
     caughtBy: [deathInWasi("fd_renumber(5, 6)")],
+  },
+  {
+    name: "a component sets the size of a file in two calls",
+    edits: [
+      {
+        file: `${WASI}/preview2/descriptor.ts`,
+        from: "    done(core.sysFtruncate(ctx, fd, Number(size)));\n",
+        to: "    done(core.sysFtruncate(ctx, fd, 0));\n    done(core.sysFtruncate(ctx, fd, Number(size)));\n",
+      },
+    ],
+    caughtBy: [deathOfComponent("Descriptor.setSize")],
   },
   {
     name: "a worker is given its thread in two stores",
