@@ -38,7 +38,8 @@ export function versionOf(name: string): string {
 
 /** Installs the packages, unless they are there. */
 export function installPackages(): void {
-  installInto(HERE);
+  // One of the packages is for the processor "wasm32": npm would refuse it on every machine.
+  installInto(HERE, "--force");
 }
 
 function find({ variable, names }: BrowserProgram): string | undefined {

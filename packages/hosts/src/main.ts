@@ -1,7 +1,8 @@
 /**
  * `npm run test:hosts -- [--short] [FILTER ...]`: packs the built library, installs the tarball into a fresh project and uses it from two threads
  * in every host, with every bundler and every TypeScript version. Prints one line for each; a filter is a part of such a line. The short form
- * leaves out the TypeScript versions between the oldest and the last two, and those entries of a bundler that others bundle in the same way.
+ * leaves out the TypeScript versions between the oldest and the last two, those entries of a bundler that others bundle in the same way, and PHP in
+ * Firefox.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,12 +14,20 @@ import { exampleCase } from "./example.js";
 import { installBrowsers, installPackages } from "./install.js";
 import { bindingCases } from "./napi-rs.js";
 import { pageCases } from "./pages.js";
+import { phpCases } from "./php.js";
 import { Project } from "./project.js";
 import { runtimeCases } from "./runtimes.js";
 import { typeCases } from "./typescript.js";
 
-/** What the short form leaves out. Of the inlined and the compiled core a bundler sees only a module, which esbuild and Vite stand for. */
-const LEFT_OUT = [/^TypeScript 5\.[1-9]/, /^(?:webpack|Rollup|Rolldown|bun build) .*threadfs\/(?:inline|module)$/];
+/**
+ * What the short form leaves out. Of the inlined and the compiled core a bundler sees only a module, which esbuild and Vite stand for; PHP takes long,
+ * and Chromium stands for both browsers.
+ */
+const LEFT_OUT = [
+  /^TypeScript 5\.[1-9]/,
+  /^(?:webpack|Rollup|Rolldown|bun build) .*threadfs\/(?:inline|module)$/,
+  /^Firefox .* PHP/,
+];
 
 const seconds = (begin: number): string => `${((performance.now() - begin) / 1000).toFixed(1)} s`;
 
@@ -68,6 +77,8 @@ async function main(args: readonly string[]): Promise<void> {
       exampleCase(project, firefox),
       ...bundlerCases(project, chromium),
       ...bindingCases(project, chromium),
+      ...phpCases(project, chromium),
+      ...phpCases(project, firefox),
       ...typeCases(project),
     ]
       .filter(({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter)))

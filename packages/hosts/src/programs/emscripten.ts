@@ -1,6 +1,6 @@
 /**
- * What a program of Emscripten asks of its file system, in every host, by an FS of a few lines: packages/programs has real programs, which run in
- * Node alone.
+ * What a program of Emscripten asks of its file system, in every host, by an FS of a few lines: packages/programs has real programs in Node, and
+ * php/page.ts one in a page.
  */
 import type { Vfs } from "threadfs";
 import { fileLocks, threadfs } from "threadfs/emscripten";

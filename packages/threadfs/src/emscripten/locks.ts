@@ -19,6 +19,7 @@ import { codedError, invalidArgType } from "../errors/errors.js";
 import type { Build } from "./build.js";
 import { ERRNO, programErrno, programErrnoOf } from "./errno.js";
 import { buildOf, treeOf } from "./mount.js";
+import { decideBefore, isSuspending, UNDECIDED } from "./suspending.js";
 import type { Tree } from "./tree.js";
 import type { FsStream } from "./types.js";
 
@@ -150,8 +151,6 @@ export interface LockImportsOptions {
   memory?: (() => ArrayBufferLike) | undefined;
 }
 
-type Import = (...args: number[]) => unknown;
-
 /** The names that versions of Emscripten have had. */
 const FCNTL = ["__syscall_fcntl64", "__sys_fcntl64", "__syscall221"];
 const FLOCK = ["__syscall_flock", "__sys_flock", "__syscall143"];
@@ -179,16 +178,18 @@ export function lockImports<I extends object>(imports: I, options: LockImportsOp
       });
       return locks;
     };
-    for (const name of [...FCNTL, ...FLOCK]) {
-      const before = module[name] as Import | undefined;
-      if (typeof before !== "function") continue;
-      replaced++;
+    // The modules of a program with dynamic libraries make what they are asked for: only what is there is read.
+    for (const name of [...FCNTL, ...FLOCK].filter((each) => Object.hasOwn(module, each))) {
+      const before = module[name];
       const isFcntl = FCNTL.includes(name);
-      module[name] = (...args: number[]) => {
-        const [fd = -1, request = 0, address = 0] = args;
-        const result = isFcntl ? now().fcntl64(fd, request, address) : now().flock(fd, request);
-        return result === undefined ? before(...args) : result;
-      };
+      const decide = (fd = -1, request = 0, address = 0): number | undefined =>
+        isFcntl ? now().fcntl64(fd, request, address) : now().flock(fd, request);
+      if (isSuspending(before)) {
+        module[name] = decideBefore(before, isFcntl ? 3 : 2, (...args) => decide(...args) ?? UNDECIDED);
+      } else if (typeof before === "function") {
+        module[name] = (...args: number[]) => decide(...args) ?? before(...args);
+      } else continue;
+      replaced++;
     }
   }
   if (replaced > 0) return imports;

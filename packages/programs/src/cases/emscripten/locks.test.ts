@@ -5,6 +5,7 @@ import { createVfs } from "threadfs";
 import { type FileLocks, fileLocks, lockImports } from "threadfs/emscripten";
 import { mountTree, type ProgramFs, start } from "./program.js";
 
+const FCNTL = "__syscall_fcntl64";
 const GETLK = 12;
 const SETLK = 13;
 const SETLKW = 14;
@@ -128,7 +129,7 @@ test("what is not the tree's is left to the build; bad addresses and descriptors
 test("imports are replaced under each name that they have had; a program without them is refused", async (t) => {
   const [{ FS }] = await lockers(t);
   const file = FS.open("/mnt/file", "r+");
-  for (const name of ["__syscall_fcntl64", "__sys_fcntl64", "__syscall221"]) {
+  for (const name of [FCNTL, "__sys_fcntl64", "__syscall221"]) {
     const env = { [name]: (...args: number[]) => args.length, memory: { buffer: new ArrayBuffer(64) } } as Record<
       string,
       unknown
@@ -143,6 +144,9 @@ test("imports are replaced under each name that they have had; a program without
   lockImports({ env }, { FS: () => FS, memory: () => new ArrayBuffer(0) });
   const replaced = env.__syscall_flock as (...args: number[]) => unknown;
   assert.deepEqual([replaced(file.fd, EX), replaced(0, EX)], [0, "its own"]);
+  // A program with dynamic libraries has modules that make what they are asked for.
+  const made = new Proxy({}, { get: (_target, name) => assert.fail(`asked for ${String(name)}`) });
+  lockImports({ env: { [FCNTL]: () => 0 }, "GOT.mem": made }, { FS: () => FS, memory: () => new ArrayBuffer(0) });
   assert.throws(() => lockImports({ a: { b: () => 0 } }, { FS: () => FS }), { code: "ERR_THREADFS_LOCKS" });
   assert.throws(() => lockImports({}, { FS } as never), { code: "ERR_INVALID_ARG_TYPE" });
   assert.throws(() => fileLocks({ FS, memory: new ArrayBuffer(8) } as never), { code: "ERR_INVALID_ARG_TYPE" });

@@ -1,0 +1,56 @@
+/** Bundles the programs of a page, with esbuild. */
+import { copyFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { moduleFile } from "./install.js";
+import { run } from "./run.js";
+
+export interface PageBundle {
+  /** Where the programs are. */
+  readonly folder: string;
+  /** Where the bundle goes. */
+  readonly out: string;
+  /** The page's script and those of its workers, in `folder`. */
+  readonly entries: readonly string[];
+  /** Further options of esbuild. */
+  readonly options?: object;
+  /** Files in the place of modules, by a pattern of what is imported. */
+  readonly replaced?: Readonly<Record<string, string>>;
+  /** Files that the page fetches, by their names there. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** The script that bundles them: esbuild is a package of the hosts alone, and is found from there. */
+function script({ folder, out, entries, options, replaced = {} }: PageBundle): string {
+  const all = {
+    entryPoints: entries.map((entry) => join(folder, entry)),
+    outdir: out,
+    bundle: true,
+    format: "esm",
+    logLevel: "error",
+    ...options,
+  };
+  return `import { build } from ${JSON.stringify(moduleFile("esbuild", "lib", "main.js"))};
+const replace = {
+  name: "replace",
+  setup({ onResolve }) {
+    for (const [pattern, path] of Object.entries(${JSON.stringify(replaced)})) {
+      onResolve({ filter: new RegExp(pattern) }, () => ({ path }));
+    }
+  },
+};
+await build({ ...${JSON.stringify(all)}, plugins: [replace] });
+`;
+}
+
+/** Bundles the programs of a page, and puts the files beside them that it fetches. The page has the script "page.js". */
+export async function bundlePage(bundle: PageBundle): Promise<void> {
+  const { folder, out, files = {} } = bundle;
+  const path = join(folder, "build.mjs");
+  writeFileSync(path, script(bundle));
+  await run(process.execPath, [path], { cwd: folder });
+  for (const [name, file] of Object.entries(files)) copyFileSync(file, join(out, name));
+  writeFileSync(
+    join(out, "index.html"),
+    '<!doctype html><meta charset="utf-8"><script type="module" src="./page.js"></script>\n',
+  );
+}
