@@ -131,3 +131,5 @@ export const NEGATIVE = 78;
 export const LINK_REF = 79;
 /** The access that was asked for at the end of the walk was checked. a: inode; b: the result, 0 or -errno. */
 export const ACCESS = 80;
+/** The entry of PREFIX_ENTRY is for the walk's context, which may search each directory on the way; not every user may. */
+export const PREFIX_CONTEXT = 81;

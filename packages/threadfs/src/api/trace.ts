@@ -72,9 +72,17 @@ export type TraceStep = { mode: WalkMode } & (
   | { step: "sequence"; of: "mounts" | "renames"; sequence: number }
   /**
    * The prefix cache knew the way, and no component of `prefix` was walked: the sequences of its entry hold, which were compared one by one, or at once
-   * by the count of changes of directories.
+   * by the count of changes of directories and links. `for`: "context" if not every user may search the directories on the way, as this context may.
    */
-  | { step: "cached"; path: string; prefix: string; dentry: number; sequence: number; chain: ChainLink[] }
+  | {
+      step: "cached";
+      path: string;
+      prefix: string;
+      dentry: number;
+      sequence: number;
+      chain: ChainLink[];
+      for: "everyone" | "context";
+    }
   /** An entry of a driver that has a generation number: good without revalidate() if both are the same. */
   | { step: "generation"; path: string; entry: number; fileSystem: number }
   /** A sequence has moved, or was odd, since the walk read it as `sequence`. */
@@ -138,7 +146,12 @@ const CHECKED_BY: Readonly<Record<number, CheckedBy>> = {
 };
 
 /** Points that belong to the step before or behind them. */
-const SILENT: ReadonlySet<number> = /* @__PURE__ */ new Set([POINT.CHECK, POINT.PREFIX_ENTRY, POINT.PREFIX_SEQ]);
+const SILENT: ReadonlySet<number> = /* @__PURE__ */ new Set([
+  POINT.CHECK,
+  POINT.PREFIX_ENTRY,
+  POINT.PREFIX_CONTEXT,
+  POINT.PREFIX_SEQ,
+]);
 /** Steps that may stand inside of a component that is reported twice. */
 const BESIDE: ReadonlySet<TraceStep["step"]> = /* @__PURE__ */ new Set(["detail", "generation"] as const);
 
@@ -164,6 +177,7 @@ export class Trace {
   /** The entry of the prefix cache that is being reported. */
   #prefix = "";
   #chain: ChainLink[] = [];
+  #cachedFor: "everyone" | "context" = "everyone";
   /** Addresses of the sequences of mounts and of renames. */
   #words = new Map<number, "mounts" | "renames">();
 
@@ -219,8 +233,11 @@ export class Trace {
       this.#checks.set(a, CHECKED_BY[b] ?? "everyone");
     } else if (id === POINT.PREFIX_SEQ) {
       this.#chain.push({ address: a, sequence: b });
+    } else if (id === POINT.PREFIX_CONTEXT) {
+      this.#cachedFor = "context";
     } else {
       this.#prefix = this.#decode(a, b);
+      this.#cachedFor = "everyone";
       this.#chain = [];
     }
   }
@@ -267,7 +284,7 @@ export class Trace {
         this.#arrive(join(this.#current, this.#prefix.replace(/^\/+/, "")), a);
         return {
           ...{ step: "cached", path: this.#current, prefix: this.#prefix },
-          ...{ dentry: a, sequence: b, chain: this.#chain },
+          ...{ dentry: a, sequence: b, chain: this.#chain, for: this.#cachedFor },
         };
       case POINT.MISS:
         return { step: "missing", path: join(this.#directory, this.#name), final: b === 1 };

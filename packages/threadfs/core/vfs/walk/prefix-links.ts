@@ -159,11 +159,15 @@ function isForMount(nd: Nameidata, at: usize, flags: u32): bool {
   return !(flags & (DOTS | JUMPS)) || load<u32>(at, ROOT_MOUNT) == nd.rootMnt_;
 }
 
-/** Whether every word of the chain of an entry, whose fields for links are at `at`, is what it was. False also: the ring has other chains there. */
+/** Whether the ring has no other chains where that of an entry lies, whose fields for links are at `at`. */
+function isChainThere(at: usize): bool {
+  return load<u64>(scratch + S_PREFIX_WRITTEN) - load<u64>(at, POSITION) <= prefixRingSize;
+}
+
+/** Whether every word of the chain of an entry, whose fields for links are at `at`, is what it was. */
 function isChainInPlace(at: usize): bool {
-  const position = load<u64>(at, POSITION);
-  if (load<u64>(scratch + S_PREFIX_WRITTEN) - position > prefixRingSize) return false;
-  let p = chainAt(position);
+  if (!isChainThere(at)) return false;
+  let p = chainAt(load<u64>(at, POSITION));
   const dirsEnd = p + <usize>load<u16>(at, DIRS_SIZE);
   const end = p + <usize>load<u16>(at, SIZE);
   while (p < dirsEnd) {
@@ -229,8 +233,10 @@ export function prefixLinksValid(nd: Nameidata, at: usize, counted: bool): bool 
   return true;
 }
 
-/** Reports the chain of a valid entry, whose fields for links are at `at`: in the debug build. */
+/** Reports the chain of a valid entry, whose fields for links are at `at`, if the ring still has it: in the debug build. */
 export function prefixLinksTell(at: usize): void {
+  if (load<u32>(at, FLAGS) & PRIVATE) tracepoint(POINT.PREFIX_CONTEXT, 0, 0);
+  if (!isChainThere(at)) return;
   const chain = chainAt(load<u64>(at, POSITION));
   const end = chain + <usize>load<u16>(at, SIZE);
   for (let p = chain; p < end; p += 8) {

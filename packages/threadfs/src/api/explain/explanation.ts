@@ -94,7 +94,7 @@ function sentence(step: TraceStep, about: string): string {
     case "component":
       return `component "${step.name}" in ${step.path}`;
     case "cached":
-      return `"${step.prefix}" is in the prefix cache: at ${step.path}${about}; the entry holds, of ${count(step.chain.length, "sequence")}; sequence ${step.sequence}; dentry ${hex(step.dentry)}`;
+      return `"${step.prefix}" is in the prefix cache${step.for === "context" ? " of this context, which may search every directory on the way" : ""}: at ${step.path}${about}; the entry holds, of ${count(step.chain.length, "sequence")}; sequence ${step.sequence}; dentry ${hex(step.dentry)}`;
     case "found":
       return `  found ${step.path}${about}${sequence(step)}; dentry ${hex(step.dentry)}`;
     case "missing":

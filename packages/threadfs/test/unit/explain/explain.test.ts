@@ -190,6 +190,7 @@ describe("hooks and the prefix cache in an explanation", () => {
     const told = await vfs.explain(`${directory}/file`);
     const [cached] = of(told, "cached");
     assert.deepEqual([cached?.path, cached?.prefix, cached?.chain.length], [directory, directory, 4]);
+    assert.equal(cached?.for, "everyone");
     assert.deepEqual(
       of(told, "component").map(({ name }) => name),
       ["file"],
@@ -200,6 +201,23 @@ describe("hooks and the prefix cache in an explanation", () => {
     // A change of the chain: the entry is not valid any more.
     vfs.fs.renameSync("/a/long-directory", "/a/away");
     assert.equal((await vfs.explain(`${directory}/file`)).answer, "ENOENT");
+  });
+
+  test("the thread's prefix cache: an entry that is for one context, since not every user may search its directories", async (t) => {
+    const vfs = await shippedTree(t);
+    const directory = "/a/long-directory/another-long-one/last";
+    vfs.fs.mkdirSync(directory, { recursive: true });
+    vfs.fs.writeFileSync(`${directory}/file`, "");
+    vfs.fs.chmodSync("/a/long-directory", 0o700);
+    const user = vfs.context({ uid: 1000, gid: 1000 });
+    t.after(() => user.close());
+    for (let i = 0; i < 3; i++) vfs.fs.statSync(`${directory}/file`);
+    const told = await vfs.explain(`${directory}/file`);
+    const [cached] = of(told, "cached");
+    assert.deepEqual([cached?.prefix, cached?.for, cached?.chain.length], [directory, "context", 4]);
+    assert.match(String(told), /in the prefix cache of this context, which may search every directory on the way: at/);
+    const refused = await user.explain(`${directory}/file`);
+    assert.deepEqual([refused.answer, of(refused, "cached").length], ["EACCES", 0]);
   });
 });
 

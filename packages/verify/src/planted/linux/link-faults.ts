@@ -113,8 +113,8 @@ export const LINKS: Mutant[] = [
     edits: [
       {
         file: "vfs/walk/prefix-links.ts",
-        from: "load<u64>(scratch + S_PREFIX_WRITTEN) - position > prefixRingSize",
-        to: "false",
+        from: "load<u64>(scratch + S_PREFIX_WRITTEN) - load<u64>(at, POSITION) <= prefixRingSize",
+        to: "true",
       },
     ],
     caughtBy: [tests("walk/prefix-links", "overwritten by those of others")],
