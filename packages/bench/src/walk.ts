@@ -3,7 +3,7 @@
 // with a slope of its own, over the depths that it holds, and on the path of 8 components. The path lies in the thread's
 // scratch area before the clock starts, so the slope contains no string. Beside it the parts of a call with a path of 8
 // components and 72 characters: copying the path, the call into Wasm, and existsSync with everything; and the cost where
-// something on the path is special, so that the general walk has to take that step.
+// something on the path is special; and where the packages of a tree of pnpm are looked up in turn.
 
 import type { Vfs } from "threadfs";
 import { defined } from "../../cli/dist/support/defined.js";
@@ -13,7 +13,7 @@ import { Result } from "./lib/result.js";
 import { type BenchFs, type Core, openCore, openThreadfs } from "./lib/rivals.js";
 import { interleave, type Loop, type Rounds } from "./lib/rounds.js";
 import { line, summary } from "./lib/stats.js";
-import { LINKED_PATHS, makeLinks } from "./links/linked-paths.js";
+import { LINKED_PATHS, makeLinks, makePackages } from "./links/linked-paths.js";
 import { makeSpecial, REST } from "./links/special-paths.js";
 
 const DEPTH = 16;
@@ -58,6 +58,22 @@ function accessLoop({ put, access }: Core, path: string): Loop {
   };
 }
 
+/** Packages of a tree of pnpm that are looked up in turn. */
+const PACKAGES = [60, 300, 1500];
+
+/** Looks paths up in turn, each of which is written into scratch before. */
+function inTurnLoop({ put, access }: Core, paths: readonly string[]): Loop {
+  let next = 0;
+  return (times) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) {
+      sum += access(put(paths[next] as string));
+      if (++next === paths.length) next = 0;
+    }
+    checkSum(sum, times, 0);
+  };
+}
+
 /** Paths that differ in their number of components. */
 interface Chain {
   what: string;
@@ -82,6 +98,7 @@ interface Measured {
   slopes: Slope[];
   parts: Parts;
   special: Map<string, number[]>;
+  inTurn: Map<string, number[]>;
 }
 
 /** The child's part: a process of its own, so that no other bench has shaped its compiled code. */
@@ -103,7 +120,8 @@ async function measure({ rounds, ms }: Rounds): Promise<Measured> {
   core.core.walkMode(0);
   slopes.push(measureSlope(core, cached, { rounds, ms }));
   const longer = { rounds, ms: ms * 4 };
-  return { slopes, parts: measureParts(fs, core, longer), special: measureSpecial(vfs, core, longer) };
+  const parts = measureParts(fs, core, longer);
+  return { slopes, parts, special: measureSpecial(vfs, core, longer), inTurn: measureInTurn(vfs, core, longer) };
 }
 
 export const served = { measure };
@@ -205,6 +223,18 @@ function measureSpecial(vfs: Vfs, core: Core, rounds: Rounds): Map<string, numbe
   return interleave(loops, rounds);
 }
 
+/** Packages in turn: the prefix cache has to hold the directories of all of them. */
+function measureInTurn({ fs }: Vfs, core: Core, rounds: Rounds): Map<string, number[]> {
+  const loops = new Map<string, Loop>();
+  for (const count of PACKAGES) {
+    const { linked, stored } = makePackages(fs, count);
+    const what = `sysAccess and the copy of the path: ${count.toLocaleString("en")} packages of a pnpm tree in turn`;
+    loops.set(`${what}, in the store`, inTurnLoop(core, stored));
+    loops.set(`${what}, over two links each`, inTurnLoop(core, linked));
+  }
+  return interleave(loops, rounds);
+}
+
 /** Enters slope and intercept: one line a round, so that its slope is that round's figure. */
 function enterSlope(result: Result, { what, from, target, series }: Slope, rounds: number): void {
   const depths = series.map((_, i) => from + i);
@@ -242,7 +272,7 @@ async function run(options: BenchOptions): Promise<Result> {
   if (options.skip.includes("threadfs")) return result;
   const remote = new Remote<typeof served>(import.meta.url);
   try {
-    const { slopes, parts, special } = await remote.call("measure", {
+    const { slopes, parts, special, inTurn } = await remote.call("measure", {
       rounds: options.rounds,
       ms: options.quick ? 10 : 30,
     });
@@ -252,6 +282,7 @@ async function run(options: BenchOptions): Promise<Result> {
       const components = name.startsWith("eight") ? 10 : 8;
       result.measure(`sysAccess, ${components} components: ${name}`, "threadfs", "ns", rounds);
     }
+    for (const [name, rounds] of inTurn) result.measure(name, "threadfs", "ns", rounds);
   } finally {
     remote.stop();
   }

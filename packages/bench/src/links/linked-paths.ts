@@ -29,3 +29,22 @@ export function makeLinks(fs: FsSync): void {
   }
   for (const dir of [`${dep}/lib`, directory]) fs.closeSync(fs.openSync(`${dir}/file-2.js`, "w"));
 }
+
+/** The file of each of `count` packages of a pnpm tree: over two links, by a package of the workspace, and in the store. */
+export function makePackages(fs: FsSync, count: number): { linked: string[]; stored: string[] } {
+  const top = `/pnpm-${count}`;
+  const links = `${top}/packages/app/node_modules`;
+  for (const dir of [`${top}/node_modules`, links]) fs.mkdirSync(dir, { recursive: true });
+  fs.symlinkSync("../packages/app", `${top}/node_modules/app`);
+  const packages = Array.from({ length: count }, (_, n) => {
+    const place = `node_modules/.pnpm/dep-${n}@1.0.0/node_modules/dep-${n}`;
+    fs.mkdirSync(`${top}/${place}/lib`, { recursive: true });
+    fs.closeSync(fs.openSync(`${top}/${place}/lib/file.js`, "w"));
+    fs.symlinkSync(`../../../${place}`, `${links}/dep-${n}`);
+    return {
+      linked: `${top}/node_modules/app/node_modules/dep-${n}/lib/file.js`,
+      stored: `${top}/${place}/lib/file.js`,
+    };
+  });
+  return { linked: packages.map(({ linked }) => linked), stored: packages.map(({ stored }) => stored) };
+}
