@@ -1,4 +1,4 @@
-/** A binding of napi-rs in a page: rolldown's, whose workers attach to the tree. */
+/** Bindings of napi-rs in a page, whose workers attach to the tree. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestBrowser } from "./browser.js";
@@ -7,34 +7,73 @@ import { moduleFile, versionOf } from "./install.js";
 import { bundlePage } from "./page-bundle.js";
 import type { Project } from "./project.js";
 
-/** The package, which brings the version of emnapi that its binding is compiled for. */
-const PACKAGE = "@rolldown/browser";
+interface Binding {
+  readonly package: string;
+  /** The name that it has in the name of the case. */
+  readonly called: string;
+  readonly script: string;
+  readonly workers: readonly string[];
+  /** Its path in the package, which brings the version of emnapi that its binding is compiled for. */
+  readonly program: readonly string[];
+}
 
-/** The binding that the page has made takes the place of the one that the package's loader would make. */
-async function bundleAndOpen(project: Project, browser: TestBrowser): Promise<void> {
-  const folder = project.programs(`napi-rs-${browser.name.replaceAll(" ", "-")}`, "threadfs/inline");
+const ROLLDOWN = "@rolldown/browser";
+const RESOLVER = "@oxc-resolver/binding-wasm32-wasi";
+const OXIDE = "@tailwindcss/oxide-wasm32-wasi";
+
+const BINDINGS: readonly Binding[] = [
+  {
+    package: ROLLDOWN,
+    called: "rolldown",
+    script: "page.js",
+    workers: ["page-worker.js"],
+    program: ["dist", "rolldown-binding.wasm32-wasi.wasm"],
+  },
+  {
+    package: RESOLVER,
+    called: "oxc-resolver",
+    script: "resolver-page.js",
+    workers: ["page-worker.js"],
+    program: ["resolver.wasm32-wasi.wasm"],
+  },
+  {
+    package: OXIDE,
+    called: "tailwind's oxide",
+    script: "oxide-page.js",
+    workers: ["page-worker.js", "oxide-worker.js"],
+    program: ["tailwindcss-oxide.wasm32-wasi.wasm"],
+  },
+];
+
+async function bundleAndOpen(project: Project, browser: TestBrowser, tested: Binding): Promise<void> {
+  const name = `${tested.script}-${browser.name.replaceAll(" ", "-")}`;
+  const folder = project.programs(name, "threadfs/inline");
   const out = join(folder, "out");
+  // The binding that the page has made takes the place of the one that the package's loader would make.
   const binding = join(folder, "binding.cjs");
   writeFileSync(binding, "module.exports = globalThis.binding.exports;\n");
-  const emnapi = (name: string) => moduleFile(PACKAGE, "node_modules", "@emnapi", name);
+  const emnapi = (name: string) => moduleFile(tested.package, "node_modules", "@emnapi", name);
   await bundlePage({
     folder: join(folder, "napi-rs"),
     out,
-    entries: ["page.js", "page-worker.js"],
+    page: tested.script,
+    workers: tested.workers,
     options: {
       alias: {
         "@emnapi/core": emnapi("core"),
         "@emnapi/runtime": emnapi("runtime"),
-        [PACKAGE]: moduleFile(PACKAGE, "dist", "index.browser.mjs"),
+        [ROLLDOWN]: moduleFile(ROLLDOWN, "dist", "index.browser.mjs"),
       },
     },
     replaced: { "rolldown-binding\\.wasi-browser\\.js$": binding },
-    files: { "rolldown.wasm": moduleFile(PACKAGE, "dist", "rolldown-binding.wasm32-wasi.wasm") },
+    files: { "binding.wasm": moduleFile(tested.package, ...tested.program) },
   });
   await browser.openFolder(out);
 }
 
 export function bindingCases(project: Project, browser: TestBrowser): Case[] {
-  const name = `${browser.name}, page with rolldown ${versionOf(PACKAGE)} on the tree`;
-  return [{ name, run: () => bundleAndOpen(project, browser) }];
+  return BINDINGS.map((binding) => ({
+    name: `${browser.name}, page with ${binding.called} ${versionOf(binding.package)} on the tree`,
+    run: () => bundleAndOpen(project, browser, binding),
+  }));
 }

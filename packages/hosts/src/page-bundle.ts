@@ -9,8 +9,10 @@ export interface PageBundle {
   readonly folder: string;
   /** Where the bundle goes. */
   readonly out: string;
-  /** The page's script and those of its workers, in `folder`. */
-  readonly entries: readonly string[];
+  /** The page's script, in `folder`. */
+  readonly page: string;
+  /** The scripts of its workers. */
+  readonly workers: readonly string[];
   /** Further options of esbuild. */
   readonly options?: object;
   /** Files in the place of modules, by a pattern of what is imported. */
@@ -20,9 +22,9 @@ export interface PageBundle {
 }
 
 /** The script that bundles them: esbuild is a package of the hosts alone, and is found from there. */
-function script({ folder, out, entries, options, replaced = {} }: PageBundle): string {
+function script({ folder, out, page, workers, options, replaced = {} }: PageBundle): string {
   const all = {
-    entryPoints: entries.map((entry) => join(folder, entry)),
+    entryPoints: [page, ...workers].map((entry) => join(folder, entry)),
     outdir: out,
     bundle: true,
     format: "esm",
@@ -42,15 +44,13 @@ await build({ ...${JSON.stringify(all)}, plugins: [replace] });
 `;
 }
 
-/** Bundles the programs of a page, and puts the files beside them that it fetches. The page has the script "page.js". */
+/** Bundles the programs of a page, and puts the files beside them that it fetches. */
 export async function bundlePage(bundle: PageBundle): Promise<void> {
-  const { folder, out, files = {} } = bundle;
+  const { folder, out, page, files = {} } = bundle;
   const path = join(folder, "build.mjs");
   writeFileSync(path, script(bundle));
   await run(process.execPath, [path], { cwd: folder });
   for (const [name, file] of Object.entries(files)) copyFileSync(file, join(out, name));
-  writeFileSync(
-    join(out, "index.html"),
-    '<!doctype html><meta charset="utf-8"><script type="module" src="./page.js"></script>\n',
-  );
+  const load = `<script type="module" src="./${page}"></script>`;
+  writeFileSync(join(out, "index.html"), `<!doctype html><meta charset="utf-8">${load}\n`);
 }

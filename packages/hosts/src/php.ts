@@ -15,7 +15,8 @@ async function bundleAndOpen(project: Project, browser: TestBrowser): Promise<vo
   await bundlePage({
     folder: join(folder, "php"),
     out,
-    entries: ["page.js", "page-worker.js"],
+    page: "page.js",
+    workers: ["page-worker.js"],
     options: {
       alias: { [PACKAGE]: moduleFile(PACKAGE, "index.js"), [LIBRARY]: moduleFile(LIBRARY, "index.js") },
       // The program is imported as its name. Extensions, and what Node has, are not loaded here.

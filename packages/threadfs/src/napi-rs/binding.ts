@@ -4,7 +4,7 @@ import type { Vfs } from "../api/vfs.js";
 import { type KeysOf, readOptions } from "../bridge/options.js";
 import { exitIsProof, isWorker } from "../bridge/threads.js";
 import { hostLocks } from "../bridge/web-locks.js";
-import { invalidArgType } from "../errors/errors.js";
+import { invalidArgType, outOfRange } from "../errors/errors.js";
 import type { WasiOptions } from "../wasi/options.js";
 import { callsOf } from "../wasi/tree.js";
 import type { ProgramMemory } from "../wasi/types.js";
@@ -26,6 +26,11 @@ export interface BindingOptions {
   memory?: ProgramMemory | undefined;
   /** How many workers make the asynchronous calls of the binding, as `UV_THREADPOOL_SIZE` in Node. Default: 4. */
   asyncWorkPoolSize?: number | undefined;
+  /**
+   * How many workers have loaded the program when the promise is fulfilled. In browsers a thread that waits starts no workers, so a call that waits for
+   * the binding's threads needs as many. Default: 0; at most 256.
+   */
+  readyWorkers?: number | undefined;
   /** Options of its WASI. Default: `{ preopens: { "/": "/" } }`, the whole tree. */
   wasi?: WasiOptions | undefined;
   /** Context of emnapi's runtime. Default: `runtime.getDefaultContext()`. */
@@ -41,12 +46,14 @@ const OPTIONS: KeysOf<BindingOptions> = {
   createWorker: true,
   memory: true,
   asyncWorkPoolSize: true,
+  readyWorkers: true,
   wasi: true,
   context: true,
   emnapi: true,
 };
 /** As the loaders have it. */
 const ASYNC_WORKERS = 4;
+const MAX_READY = 256;
 const INITIAL_PAGES = 4000;
 const MAXIMUM_PAGES = 65_536;
 
@@ -95,7 +102,7 @@ function checkObject(value: unknown, name: string, what = "of type object"): voi
 
 function toOptions(value: unknown): BindingOptions {
   const given = readOptions<BindingOptions>(value, OPTIONS) as BindingOptions;
-  const { runtime, context, memory, emnapi } = given;
+  const { runtime, context, memory, emnapi, readyWorkers: ready = 0 } = given;
   checkObject(given.vfs, "options.vfs", "a Vfs or a Context");
   checkObject(given.wasm, "options.wasm", "bytes or a WebAssembly.Module");
   checkObject(runtime, "options.runtime");
@@ -104,6 +111,10 @@ function toOptions(value: unknown): BindingOptions {
   if (memory !== undefined) checkObject(memory, "options.memory", "an instance of WebAssembly.Memory");
   if (emnapi !== undefined) checkObject(emnapi, "options.emnapi");
   if (given.wasi !== undefined) checkObject(given.wasi, "options.wasi");
+  if (typeof ready !== "number") throw invalidArgType("options.readyWorkers", "of type number", ready);
+  if (!Number.isInteger(ready) || ready < 0 || ready > MAX_READY) {
+    throw outOfRange("options.readyWorkers", `an integer from 0 to ${MAX_READY}`, ready);
+  }
   if (context === undefined) checkFunction(runtime.getDefaultContext, "options.runtime.getDefaultContext");
   else checkObject(context, "options.context");
   return given;
@@ -120,10 +131,11 @@ function register({ instance }: { instance: { exports: object } }): void {
  * Starts a binding that napi-rs has compiled for wasm32-wasi: in this thread with a WASI of `threadfs/wasi`, and in the workers that it needs, which attach to the tree. All of its
  * threads make their calls directly on the tree and have the same descriptors. Loaders that napi-rs generates have no option for that: this is called instead of them.
  * @returns its exports, and how to end it
- * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for bad options; system call errors of the preopens' open(2); what emnapi and WebAssembly throw
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE for bad options; system call errors of the preopens' open(2); what emnapi and WebAssembly throw
  */
 export async function instantiateBinding(options: BindingOptions): Promise<NapiBinding> {
   const { vfs, wasm, runtime, createWorker, memory, context, emnapi, ...rest } = toOptions(options);
+  const { readyWorkers: ready = 0 } = rest;
   const wasi = createWasi(vfs, { preopens: { "/": "/" }, ...rest.wasi });
   const { attachment } = callsOf(vfs);
   const workers = new Set<BindingWorker>();
@@ -135,7 +147,7 @@ export async function instantiateBinding(options: BindingOptions): Promise<NapiB
       ...emnapi,
       context: context ?? runtime.getDefaultContext?.(),
       asyncWorkPoolSize: rest.asyncWorkPoolSize ?? ASYNC_WORKERS,
-      reuseWorker: true,
+      reuseWorker: ready === 0 ? true : { size: ready },
       wasi,
       onCreateWorker() {
         const worker = createWorker();

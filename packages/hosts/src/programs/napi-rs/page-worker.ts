@@ -1,4 +1,4 @@
-/** A worker that runs threads of rolldown's binding. */
+/** A worker that runs threads of a binding. */
 import * as runtime from "@emnapi/core";
 import { runBindingThreads } from "threadfs/napi-rs";
 

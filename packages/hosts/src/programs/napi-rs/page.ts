@@ -1,31 +1,18 @@
 /** rolldown in a page bundles a project of the tree, and all of its threads open the tree themselves. A bundler replaces the loader of its binding. */
 import { instantiateNapiModule } from "@emnapi/core";
 import { getDefaultContext } from "@emnapi/runtime";
-import { createVfs, type Fs } from "threadfs";
+import { createVfs } from "threadfs";
 import { instantiateBinding } from "threadfs/napi-rs";
 import { reportOf } from "../report.js";
 import { expect } from "../scenario.js";
-
-/** More names, and more bytes, than an answer of the proxy of napi-rs holds: about a hundred, and 10,240. */
-const MODULES = 150;
-const LONG = 40_000;
-
-function fill(fs: Fs): void {
-  fs.mkdirSync("/many");
-  for (let n = 0; n < MODULES; n++) {
-    const filler = n === 7 ? `export const long = "${"x".repeat(LONG)}";\n` : "";
-    fs.writeFileSync(`/many/m${n}.ts`, `${filler}export const m${n}: number = ${n};\n`);
-  }
-  const lines = Array.from({ length: MODULES }, (_, n) => `export * from "./many/m${n}";\n`);
-  fs.writeFileSync("/main.ts", lines.join(""));
-}
+import { fill, LONG, MODULES } from "./project.js";
 
 reportOf(async () => {
   const vfs = await createVfs({ maxBytes: 1 << 26 });
   fill(vfs.fs);
   const binding = await instantiateBinding({
     vfs,
-    wasm: fetch("./rolldown.wasm").then((response) => response.arrayBuffer()),
+    wasm: fetch("./binding.wasm").then((response) => response.arrayBuffer()),
     runtime: { instantiateNapiModule, getDefaultContext },
     createWorker: () => new Worker(new URL("./page-worker.js", import.meta.url), { type: "module" }),
   });

@@ -29,7 +29,7 @@ interface Given {
   wasi: Wasi;
   context: unknown;
   asyncWorkPoolSize: number;
-  reuseWorker: boolean;
+  reuseWorker: boolean | object;
   plugins?: unknown;
   onCreateWorker(): Worker;
   overwriteImports(imports: object): { env: object };
@@ -73,6 +73,12 @@ test("emnapi gets a WASI of the tree, the memory, and what napi-rs registers", a
   binding.close();
   assert.deepEqual(called.slice(2), ["terminate"]);
   assert.equal(vfs.counters().openFiles, 0);
+});
+
+test("emnapi has workers ready as the option says", async (t) => {
+  const vfs = await tree(t);
+  const use = ({ reuseWorker }: Given): void => assert.deepEqual(reuseWorker, { size: 3 });
+  (await start(vfs, use, { readyWorkers: 3 })).close();
 });
 
 test("a worker attaches before its thread loads, and has the descriptors of the others", async (t) => {
@@ -155,6 +161,8 @@ test("bad options are refused", async (t) => {
   for (const name of ["vfs", "wasm", "runtime", "createWorker"]) await refused({ [name]: undefined });
   for (const name of ["vfs", "memory", "emnapi", "context", "wasi"]) await refused({ [name]: 5 });
   await refused({ context: undefined });
+  await refused({ readyWorkers: "2" });
+  for (const readyWorkers of [-1, 0.5, 257]) await refused({ readyWorkers }, "ERR_OUT_OF_RANGE");
   await refused({ vfs: {} });
   await refused({ worker: newWorker }, "ERR_INVALID_ARG_VALUE");
   await refused({ wasi: { preopens: { "/": "/none" } } }, "ENOENT");
