@@ -24,6 +24,8 @@ export const INLINE = "y".repeat(32);
 export const UPWARD = "/packages/link-to-the-store-of-all";
 export const ROOTED = "/link-to-the-package-by-the-root";
 export const OTHERWISE = "/packages/o";
+/** A link to "/t/e" in the directory where a walk starts. */
+export const JUMP = "link-to-a-target-in-the-root";
 /** A directory behind a mount point. */
 export const MOUNTED = "/m/directory-of-the-mount-here";
 

@@ -37,31 +37,24 @@ import {
 } from "./driver.js";
 import { IDLE_TREE } from "./lists/idle.js";
 import { MOUNT_TREES } from "./mount-trees.js";
+import { PREFIX_TREES } from "./prefix-trees.js";
 import {
-  accessed,
   bind,
   chmod,
   chown,
-  FIRST,
   file,
   INLINE,
   LOCK_FILES,
   LONG,
   link,
   MIDDLE,
-  MOUNTED,
   mkdir,
   mount,
   ONLY_OTHER,
   OTHER,
-  OTHERWISE,
   open,
-  ROOTED,
-  SECOND,
   setacl,
   symlink,
-  THIRD,
-  UPWARD,
   USER,
   WITHOUT_OTHER,
 } from "./setup-calls.js";
@@ -220,45 +213,7 @@ export const TREES: Record<string, Tree> = {
     ],
   },
   ...MOUNT_TREES,
-  /**
-   * Paths long enough for the prefix cache, also behind a mount, and directories of the same names elsewhere.
-   * Each thread knows those of `warm` when it begins: it has looked them up until they were in its prefix cache.
-   */
-  prefixes: {
-    contexts: [USER],
-    setup: [
-      ...[FIRST, SECOND, THIRD].map((path) => mkdir(path)),
-      ...file(`${THIRD}/file-one`, "one"),
-      ...["/o", "/o/bbbbbbbb", "/o/bbbbbbbb/cccccccc"].map((path) => mkdir(path)),
-      ...file("/o/bbbbbbbb/cccccccc/file-one", "two"),
-      mkdir("/m"),
-      mount("/m"),
-      ...[FIRST, SECOND, THIRD].map((path) => mkdir(`/m${path}`)),
-      ...file(`/m${THIRD}/file-one`, "three"),
-    ],
-    warm: [`${THIRD}/file-one`, `/m${THIRD}/file-one`],
-  },
-  /**
-   * Links as in a tree of pnpm, which need no update of their times of access, directories of the same names elsewhere, and a mount. Each
-   * thread has the paths over them in its prefix cache when it begins.
-   */
-  linked: {
-    contexts: [USER],
-    setup: [
-      ...["/s", "/s/a", "/o", "/o/a", "/packages"].map((path) => mkdir(path)),
-      ...file("/s/a/f", "one"),
-      ...file("/o/a/f", "two"),
-      symlink("../s/a", UPWARD),
-      symlink(UPWARD, ROOTED),
-      symlink("../o/a", OTHERWISE),
-      ...[UPWARD, ROOTED, OTHERWISE].map((path) => accessed(path, 4_000_000_000)),
-      mkdir("/m"),
-      mount("/m"),
-      mkdir(MOUNTED),
-      ...file(`${MOUNTED}/f`, "three"),
-    ],
-    warm: [`${UPWARD}/f`, `${ROOTED}/f`, `${MOUNTED}/f`],
-  },
+  ...PREFIX_TREES,
   /** The next two entries that are made split the bucket of an existing name, and that of a missing one. */
   split: { contexts: [], setup: TABLE, splits: "/d/f" },
   splitEmpty: { contexts: [], setup: TABLE, splits: "/d/x" },
@@ -311,21 +266,6 @@ export const TREES: Record<string, Tree> = {
       chmod("/o", 0o710),
       ...file("/o/f", "two"),
     ],
-  },
-  /** Directories long enough for the prefix cache that not every user may search: by an ACL, and by owner and group. User 2000's entry is warm. */
-  private: {
-    contexts: [OTHER, USER],
-    setup: [
-      ...[FIRST, SECOND, THIRD].map((path) => mkdir(path)),
-      ...file(`${THIRD}/file-one`, "one"),
-      ...["/o", "/o/cccccccc"].map((path) => mkdir(path)),
-      ...file("/o/cccccccc/file-one", "two"),
-      setacl(SECOND, ONLY_OTHER),
-      chown(THIRD, 1000),
-      chmod(THIRD, 0o710),
-    ],
-    warm: [`${THIRD}/file-one`],
-    warmBy: 1,
   },
   /** A directory with a default ACL, and a directory and a file that have inherited it. */
   defaults: {

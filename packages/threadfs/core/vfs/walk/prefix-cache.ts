@@ -175,7 +175,7 @@ function walkOnce(nd: Nameidata, path: usize, len: u32, parents: bool): i32 {
 /** Whether an entry with links, which prefixCacheFind() has found, is valid; if not, that is a miss. */
 function isLinksValid(nd: Nameidata, e: usize): bool {
   const changes = load<u32>(e, CHANGES);
-  if (prefixLinksValid(nd, e + CHAIN, changes == foundChanges)) {
+  if (prefixLinksValid(nd, e + CHAIN, changes, foundChanges)) {
     if (changes != NEVER) store<u32>(e, foundChanges, CHANGES);
     return true;
   }

@@ -60,7 +60,7 @@ import {
 import { atimeIsFresh, forgetClock, keepsAtime } from "../inode/atime";
 import { I_DRIVER, Inode } from "../inode/inode";
 import { keepsLinkBody, linkBody } from "../inode/link";
-import { G_MOUNT_SEQ, PREFIX_LINKS_CHAIN, S_PREFIX_CHAIN, S_PREFIX_WRITTEN } from "../layout";
+import { G_DIR_CHANGES, G_MOUNT_SEQ, PREFIX_LINKS_CHAIN, S_PREFIX_CHAIN, S_PREFIX_WRITTEN } from "../layout";
 import { lookupMnt, Mount } from "../mount/namespace";
 import { SuperBlock } from "../mount/super";
 import { prefixRing, prefixRingSize } from "../task/thread";
@@ -189,9 +189,10 @@ export let prefixLinksAlien: bool = false;
 
 /**
  * Whether the entry whose fields for links are at `at` is valid for this walk, which is at the entry's start. If so, counts its links
- * and takes over its mount; the caller takes over the directory. `counted`: the count of changes says that its chain is in place.
+ * and takes over its mount; the caller takes over the directory. `changes`: the count of changes under which its chain was in place; `now`: the
+ * count that the caller has loaded. The chain is not looked at if they are the same.
  */
-export function prefixLinksValid(nd: Nameidata, at: usize, counted: bool): bool {
+export function prefixLinksValid(nd: Nameidata, at: usize, changes: u32, now: u32): bool {
   const links = load<u32>(at, LINKS);
   const flags = load<u32>(at, FLAGS);
   prefixLinksAlien = false;
@@ -211,6 +212,8 @@ export function prefixLinksValid(nd: Nameidata, at: usize, counted: bool): bool 
     if (findRoot) {
       fs = readSeqBegin(nd.ctx.seq);
       if (setRoot(nd) != 0) return false;
+      // The chain has to be in place while the root is the context's: at a moment between the two loads of the context's sequence.
+      now = atomic.load<u32>(G_DIR_CHANGES);
     }
     if (!isForRoot(nd, at, flags)) return false;
   }
@@ -219,7 +222,7 @@ export function prefixLinksValid(nd: Nameidata, at: usize, counted: bool): bool 
   if (links != 0 && !(flags & MOUNTS) && !(passesLinks(nd.mnt) && (!(flags & JUMPS) || passesLinks(nd.rootMnt))))
     return false;
   if (flags & OLD_ATIME && !(keepsAtime(nd.mnt) && (!(flags & JUMPS) || keepsAtime(nd.rootMnt)))) return false;
-  if (!counted && !isChainInPlace(at)) return false;
+  if (changes != now && !isChainInPlace(at)) return false;
   // At the moment of the chain no mount had changed, and the root was the context's.
   if (flags & MOUNTS && readSeqRetry(G_MOUNT_SEQ, nd.mSeq)) return false;
   if (flags & (DOTS | JUMPS) && findRoot && readSeqRetry(nd.ctx.seq, fs)) return false;

@@ -176,6 +176,11 @@ export const IN_RCU: Mutant[] = [
     caughtBy: [pair("private@looks || looks"), tests("walk/prefix-private", "one context")],
   },
   {
+    name: "an entry of the prefix cache is good by a count that was loaded before its root was the context's",
+    edits: [{ file: PREFIX_LINKS, from: "      now = atomic.load<u32>(G_DIR_CHANGES);\n", to: "" }],
+    caughtBy: [pair("roots@stat || chroot")],
+  },
+  {
     name: "an entry of the prefix cache does not ask who may search its directories",
     edits: [
       {

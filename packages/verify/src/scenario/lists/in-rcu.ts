@@ -1,12 +1,13 @@
 /** Operations on trees of what is decided in rcu mode: ACLs and directories of a group, and a driver's file system with a generation number. */
 import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { access, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
+import { access, chroot, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
 import { NUMBERED_PATH } from "../driver.js";
 import {
   chmod,
   chown,
   FIRST,
+  JUMP,
   mkdir,
   mount,
   ONLY_OTHER,
@@ -70,6 +71,7 @@ const NUMBERED: Operations = {
 };
 
 const DEEP = `${THIRD}/file-one`;
+const JUMPED = `${JUMP}/file-of-the-target`;
 
 /** What is in the prefix cache for user 2000, and the changes of who may search it. */
 const PRIVATE: Operations = {
@@ -93,10 +95,23 @@ const PRIVATE: Operations = {
   ],
 };
 
+/** Through a link to the root, which changes while the directory behind the link has another name. */
+const ROOTS: Operations = {
+  stat: [stat(JUMPED, { ctx: 1 }), stat(JUMPED, { ctx: 2 })],
+  chroot: [
+    chroot("/j", 2),
+    [rename("/j/t", "/j/u"), chroot("/j", 2)],
+    [chroot("/j", 2), rename("/t", "/u", 0, 2)],
+  ],
+  again: [[rename("/j/t", "/j/u"), chroot("/j", 2), rename("/j/u", "/j/t")]],
+  looks: [[stat(JUMPED, { ctx: 2 }), stat("/j/t")]],
+};
+
 /** By tree. */
 export const IN_RCU: Record<string, Operations> = {
   acls: ACLS,
   private: PRIVATE,
+  roots: ROOTS,
   generation: GENERATION,
   numbered: NUMBERED,
 };
