@@ -31,10 +31,11 @@ const QUESTIONS = [
   "programs",
   "emscripten",
   "napi-rs",
+  "napi-rs-page",
 ];
 
 /** Those of wasm programs, in a folder of their own. */
-const WASM = ["wasi", "emscripten", "napi-rs"];
+const WASM = ["wasi", "emscripten", "napi-rs", "napi-rs-page"];
 
 const DEFAULT_JSON = fileURLToPath(new URL("../results/latest.json", import.meta.url));
 

@@ -106,16 +106,16 @@ export class TestBrowser {
     });
   }
 
-  /** Opens a page and does something there. @throws Error with what the page has said, also when it takes too long */
-  async usePage(url: string, use: (page: Page) => Promise<void>): Promise<void> {
+  /** Opens a page and does something there. @throws Error with what the page has said, also when it takes longer than `limitMs` */
+  async usePage(url: string, use: (page: Page) => Promise<void>, limitMs = TIMEOUT_MS): Promise<void> {
     const page = await this.#browser.newPage();
     const said: string[] = [];
     page.on("console", (message) => said.push(message.text()));
     page.on("pageerror", (error) => said.push(String(error)));
-    page.setDefaultTimeout(TIMEOUT_MS);
+    page.setDefaultTimeout(limitMs);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`not done within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+      timer = setTimeout(() => reject(new Error(`not done within ${limitMs} ms`)), limitMs);
     });
     try {
       await page.goto(url);

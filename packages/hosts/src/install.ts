@@ -55,6 +55,11 @@ function find({ variable, names }: BrowserProgram): string | undefined {
   return undefined;
 }
 
+/** The path of a browser. undefined: it is not installed. */
+export function browserPath(name: keyof typeof BROWSERS): string | undefined {
+  return find(BROWSERS[name]);
+}
+
 /**
  * The paths of the browsers: those in the variables CHROMIUM and FIREFOX, those in PATH, or ones that are installed now, where that is
  * possible.

@@ -11,7 +11,8 @@ interface Binding {
   readonly package: string;
   /** The name that it has in the name of the case. */
   readonly called: string;
-  readonly script: string;
+  /** Its page. */
+  readonly page: string;
   readonly workers: readonly string[];
   /** Its path in the package, which brings the version of emnapi that its binding is compiled for. */
   readonly program: readonly string[];
@@ -25,39 +26,38 @@ const BINDINGS: readonly Binding[] = [
   {
     package: ROLLDOWN,
     called: "rolldown",
-    script: "page.js",
-    workers: ["page-worker.js"],
+    page: "page",
+    workers: ["page-worker"],
     program: ["dist", "rolldown-binding.wasm32-wasi.wasm"],
   },
   {
     package: RESOLVER,
     called: "oxc-resolver",
-    script: "resolver-page.js",
-    workers: ["page-worker.js"],
+    page: "resolver-page",
+    workers: ["page-worker"],
     program: ["resolver.wasm32-wasi.wasm"],
   },
   {
     package: OXIDE,
     called: "tailwind's oxide",
-    script: "oxide-page.js",
-    workers: ["page-worker.js", "oxide-worker.js"],
+    page: "oxide-page",
+    workers: ["page-worker", "oxide-worker"],
     program: ["tailwindcss-oxide.wasm32-wasi.wasm"],
   },
 ];
 
 async function bundleAndOpen(project: Project, browser: TestBrowser, tested: Binding): Promise<void> {
-  const name = `${tested.script}-${browser.name.replaceAll(" ", "-")}`;
+  const name = `${tested.page}-${browser.name.replaceAll(" ", "-")}`;
   const folder = project.programs(name, "threadfs/inline");
   const out = join(folder, "out");
   // The binding that the page has made takes the place of the one that the package's loader would make.
   const binding = join(folder, "binding.cjs");
   writeFileSync(binding, "module.exports = globalThis.binding.exports;\n");
+  const path = (name: string) => [name, join(folder, "napi-rs", `${name}.js`)] as const;
   const emnapi = (name: string) => moduleFile(tested.package, "node_modules", "@emnapi", name);
   await bundlePage({
-    folder: join(folder, "napi-rs"),
     out,
-    page: tested.script,
-    workers: tested.workers,
+    scripts: { ...Object.fromEntries(tested.workers.map(path)), page: join(folder, "napi-rs", `${tested.page}.js`) },
     options: {
       alias: {
         "@emnapi/core": emnapi("core"),

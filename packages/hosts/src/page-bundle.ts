@@ -1,18 +1,14 @@
 /** Bundles the programs of a page, with esbuild. */
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { moduleFile } from "./install.js";
 import { run } from "./run.js";
 
 export interface PageBundle {
-  /** Where the programs are. */
-  readonly folder: string;
-  /** Where the bundle goes. */
+  /** The folder of the page, where the bundle goes. */
   readonly out: string;
-  /** The page's script, in `folder`. */
-  readonly page: string;
-  /** The scripts of its workers. */
-  readonly workers: readonly string[];
+  /** The page's script, "page", and those of its workers: their names in the page, without ".js", and their paths. */
+  readonly scripts: Readonly<Record<string, string>> & { readonly page: string };
   /** Further options of esbuild. */
   readonly options?: object;
   /** Files in the place of modules, by a pattern of what is imported. */
@@ -22,9 +18,9 @@ export interface PageBundle {
 }
 
 /** The script that bundles them: esbuild is a package of the hosts alone, and is found from there. */
-function script({ folder, out, page, workers, options, replaced = {} }: PageBundle): string {
+function script({ out, scripts, options, replaced = {} }: PageBundle): string {
   const all = {
-    entryPoints: [page, ...workers].map((entry) => join(folder, entry)),
+    entryPoints: scripts,
     outdir: out,
     bundle: true,
     format: "esm",
@@ -46,11 +42,12 @@ await build({ ...${JSON.stringify(all)}, plugins: [replace] });
 
 /** Bundles the programs of a page, and puts the files beside them that it fetches. */
 export async function bundlePage(bundle: PageBundle): Promise<void> {
-  const { folder, out, page, files = {} } = bundle;
-  const path = join(folder, "build.mjs");
+  const { out, files = {} } = bundle;
+  mkdirSync(out, { recursive: true });
+  const path = join(out, "build.mjs");
   writeFileSync(path, script(bundle));
-  await run(process.execPath, [path], { cwd: folder });
+  await run(process.execPath, [path], { cwd: out });
   for (const [name, file] of Object.entries(files)) copyFileSync(file, join(out, name));
-  const load = `<script type="module" src="./${page}"></script>`;
+  const load = '<script type="module" src="./page.js"></script>';
   writeFileSync(join(out, "index.html"), `<!doctype html><meta charset="utf-8">${load}\n`);
 }

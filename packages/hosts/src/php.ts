@@ -13,10 +13,8 @@ async function bundleAndOpen(project: Project, browser: TestBrowser): Promise<vo
   const folder = project.programs(`php-${browser.name.replaceAll(" ", "-")}`, "threadfs/inline");
   const out = join(folder, "out");
   await bundlePage({
-    folder: join(folder, "php"),
     out,
-    page: "page.js",
-    workers: ["page-worker.js"],
+    scripts: { page: join(folder, "php", "page.js"), "page-worker": join(folder, "php", "page-worker.js") },
     options: {
       alias: { [PACKAGE]: moduleFile(PACKAGE, "index.js"), [LIBRARY]: moduleFile(LIBRARY, "index.js") },
       // The program is imported as its name. Extensions, and what Node has, are not loaded here.

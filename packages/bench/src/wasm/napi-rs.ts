@@ -9,8 +9,10 @@ import type { BenchOptions, Question } from "../lib/question.js";
 import { Result } from "../lib/result.js";
 import { openThreadfs } from "../lib/rivals.js";
 import { makeTempDirectory, removeTempDirectory } from "../lib/tempdir.js";
+import type { BundleRun } from "./napi-rs/bundle.js";
 import { copyProject, isInstalled } from "./napi-rs/project.js";
-import type { BindingRequest, BindingSide, BundleRun } from "./napi-rs/side.js";
+import { noteCalls, reportBundles, WARM_ROUNDS } from "./napi-rs/report.js";
+import type { BindingRequest, BindingSide } from "./napi-rs/side.js";
 
 const SIDE = new URL("./napi-rs/side.js", import.meta.url);
 /** Longest time of one bundle, in ms. */
@@ -36,35 +38,25 @@ async function measure(
     times.set(kind, []);
     await pool.ask(0, { task: "start" }, TIMEOUT);
   }
-  const warm = 2;
   const rounds = options.quick ? 2 : options.rounds;
   let sent = 0;
-  for (let round = -warm; round < rounds; round++) {
+  for (let round = -WARM_ROUNDS; round < rounds; round++) {
     const found: string[] = [];
     for (const [kind, pool] of pools) {
       const { ms, calls } = await pool.ask<BundleRun>(0, { task: "bundle" }, TIMEOUT);
       sent = Math.max(sent, calls);
       found.push(`${LABELS[kind]} ${Math.round(ms)} ms`);
-      // The first rounds start threads and compile.
       if (round >= 0) times.get(kind)?.push(ms);
     }
     options.log(found.join(", "));
   }
-  if (sent > 0) result.note(`the proxy sends up to ${sent} calls of the file system to the main thread for a bundle`);
+  noteCalls(result, sent);
   return times;
 }
 
 function report(result: Result, times: ReadonlyMap<Kind, number[]>, modules: number): void {
-  const what = `a bundle of ${modules} modules`;
-  const ours = result.measure(what, LABELS.tree, "ms", times.get("tree") ?? []);
-  for (const kind of ["proxy", "node"] as const) {
-    const rounds = times.get(kind);
-    if (rounds !== undefined) result.ratio(what, result.measure(what, LABELS[kind], "ms", rounds), ours);
-  }
-  for (const [kind, rounds] of times) {
-    const rates = rounds.map((ms) => (1000 * modules) / ms);
-    result.measure("modules bundled", LABELS[kind], "files/s", rates);
-  }
+  const [ours, ...others] = [...times].map(([kind, rounds]) => ({ who: LABELS[kind], rounds }));
+  if (ours !== undefined) reportBundles(result, modules, ours, others);
 }
 
 async function run(options: BenchOptions): Promise<Result> {

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { NapiRuntime, ThreadRuntime } from "threadfs/napi-rs";
 import type { BenchFs } from "../../lib/rivals.js";
 import { MODULES } from "../../programs/files.js";
+import type { Rolldown } from "./bundle.js";
 
 type Listener = (event: { data: unknown }) => void;
 
@@ -22,11 +23,6 @@ export interface Runtime extends NapiRuntime, ThreadRuntime {
 interface MemfsPart {
   memfs(): { fs: BenchFs };
   memfsExported: object;
-}
-
-interface Bundle {
-  write(options: object): Promise<{ output: { modules?: object }[] }>;
-  close(): Promise<void>;
 }
 
 const require = createRequire(path.join(MODULES, "any.js"));
@@ -47,11 +43,11 @@ export async function loadMemfs(): Promise<MemfsPart> {
 }
 
 /** The JavaScript of rolldown over a binding. */
-export async function loadRolldown(binding: object): Promise<(options: object) => Promise<Bundle>> {
+export async function loadRolldown(binding: object): Promise<Rolldown> {
   Object.assign(globalThis, { binding: { exports: binding } });
   process.env.NAPI_RS_NATIVE_LIBRARY_PATH = fileURLToPath(new URL("./binding.cjs", import.meta.url));
   const file = path.join(MODULES, "rolldown", "dist", "index.mjs");
-  const { rolldown } = (await import(pathToFileURL(file).href)) as { rolldown(options: object): Promise<Bundle> };
+  const { rolldown } = (await import(pathToFileURL(file).href)) as { rolldown: Rolldown };
   return rolldown;
 }
 

@@ -6,6 +6,7 @@ import { Worker, workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
 import { instantiateBinding } from "threadfs/napi-rs";
 import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
+import { type BundleRun, timeBundle } from "./bundle.js";
 import { copyProject } from "./project.js";
 import { loadMemfs, loadRolldown, loadRuntime, loadStock, PROGRAM, pluginsOf } from "./runtime.js";
 
@@ -21,12 +22,6 @@ export interface BindingRequest {
 }
 
 const { root, kind, handle } = workerData as BindingSide;
-/** What a bundle took, and how many calls of its threads were sent to this one. */
-export interface BundleRun {
-  ms: number;
-  calls: number;
-}
-
 let bundleOnce: (() => Promise<BundleRun>) | undefined;
 let calls = 0;
 
@@ -82,12 +77,7 @@ async function start(): Promise<void> {
   const rolldown = await loadRolldown(binding);
   bundleOnce = async () => {
     calls = 0;
-    const began = performance.now();
-    const bundle = await rolldown({ input: `${root}/main.mjs`, cwd: root });
-    const { output } = await bundle.write({ dir: `${root}/out` });
-    await bundle.close();
-    const ms = performance.now() - began;
-    if (Object.keys(output[0]?.modules ?? {}).length < 100) throw new Error("rolldown has not bundled the project");
+    const ms = await timeBundle(rolldown, root);
     return { ms, calls };
   };
 }
