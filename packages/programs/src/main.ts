@@ -3,7 +3,7 @@
  * two workers share. A filter is a part of a case's path ("git", "fs-extra/copy").
  *
  * Some run only where a filter names them: those of Emscripten's compiler (`npm run test:emcc`), which is large and compiles its C library
- * first, and public suites, of which a copy is needed (`npm run test:wasi-testsuite`).
+ * first, and public suites, of which a copy is needed (`npm run test:wasi-testsuite`, `npm run test:node-wasi`).
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
