@@ -408,7 +408,7 @@ export const WALK: Mutant[] = [
       { file: "vfs/walk/prefix-cache.ts", from: "    (load<u64>(e, START) ^ start) |\n", to: "" },
       { file: "vfs/walk/prefix-cache.ts", from: "  h += start * K1;\n", to: "" },
     ],
-    caughtBy: [tests("walk/prefix-cache.")],
+    caughtBy: [tests("walk/prefix/cache")],
   },
   {
     name: "a prefix-cache entry survives a wrapped sequence",
@@ -419,7 +419,7 @@ export const WALK: Mutant[] = [
         to: "  const wraps = load<u32>(e, WRAPS);\n  const shape",
       },
     ],
-    caughtBy: [tests("walk/prefix-cache-entries")],
+    caughtBy: [tests("walk/prefix/entries")],
   },
   {
     name: "behind a special component the security hook is not called",
@@ -446,7 +446,7 @@ export const WALK: Mutant[] = [
   {
     name: "the part of a path that the hot path leaves is not checked for a NUL",
     edits: [{ file: "vfs/walk/namei.ts", from: "  if (hasNul(rest, ", to: "  if (rest == 0 && hasNul(rest, " }],
-    caughtBy: [tests("walk/prefix-cache.", "a NUL")],
+    caughtBy: [tests("walk/prefix/cache", "a NUL")],
   },
   {
     name: "no prefix is cached in which a name of two bytes begins with a dot",
@@ -457,7 +457,7 @@ export const WALK: Mutant[] = [
         to: "      if (len == 2) return true;\n",
       },
     ],
-    caughtBy: [tests("walk/prefix-cache-entries", "begin with dots")],
+    caughtBy: [tests("walk/prefix/entries", "begin with dots")],
   },
   {
     name: "a mount leaves the middle of its chain in the table without an entry in the undo log",

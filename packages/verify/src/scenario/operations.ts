@@ -67,7 +67,6 @@ import {
   bind,
   chmod,
   chown,
-  FIRST,
   INLINE,
   LONG,
   LONG2,
@@ -76,10 +75,8 @@ import {
   mkdir,
   mount,
   open,
-  SECOND,
   setacl,
   symlink,
-  THIRD,
   WITHOUT_OTHER,
 } from "./setup-calls.js";
 import { TREES } from "./trees.js";
@@ -219,48 +216,6 @@ const CATALOGUE: Record<string, Record<string, Entry[]>> = {
   confined: CONFINED,
   split: SPLIT,
   splitEmpty: SPLIT,
-  prefixes: {
-    stat: [
-      stat(`${THIRD}/file-one`),
-      stat(`${THIRD}/none`),
-      stat(`${THIRD}/file-one`, { ctx: 1 }),
-      stat(`/m${THIRD}/file-one`),
-    ],
-    open: [open(`${THIRD}/file-one`, O_RDWR)],
-    create: [open(`${THIRD}/made-by-them`, O_CREAT | O_WRONLY), mkdir(`/m${THIRD}/none`)],
-    unlink: [unlink(`${THIRD}/file-one`), [unlink(`/m${THIRD}/file-one`), rmdir(`/m${THIRD}`)]],
-    rename: [
-      rename(FIRST, "/moved"),
-      rename(SECOND, "/o/moved"),
-      rename(THIRD, `${FIRST}/cccccccc`),
-      rename(`${THIRD}/file-one`, "/f"),
-      rename(`/m${SECOND}`, "/m/moved"),
-    ],
-    exchange: [exchange(FIRST, "/o"), exchange(SECOND, "/o/bbbbbbbb"), exchange(`/m${FIRST}`, `/m${THIRD}/file-one`)],
-    /** Away and back, and another in its place. */
-    again: [
-      [rename(FIRST, "/moved"), rename("/moved", FIRST)],
-      [rename(SECOND, "/moved"), rename("/o/bbbbbbbb", SECOND)],
-      [rename(THIRD, "/moved"), symlink("/moved", THIRD)],
-    ],
-    chmod: [chmod(SECOND, 0o700)],
-    /** After the first one an entry's directories are looked at again, and the second one changes them. */
-    counted: [[chmod("/o", 0o711), rename(FIRST, "/moved")]],
-    mount: [mount(THIRD), bind("/o", FIRST)],
-    umount: [umount("/m"), umount("/m", MNT_DETACH)],
-    shrink: [shrink],
-    looks: [
-      [stat(`${THIRD}/file-one`), stat("/o/bbbbbbbb/cccccccc/file-one")],
-      [stat(SECOND, { ctx: 1 }), stat(`${THIRD}/file-one`, { ctx: 1 })],
-      [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
-      /** After the second lookup the directory is in the prefix cache of every thread. */
-      [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
-      /** Once the directory is at its new place, it is not at the old one. */
-      [stat(`${THIRD}/file-one`), stat("/moved"), stat(`${THIRD}/file-one`)],
-      /** The same by a path that no thread has looked up before. */
-      [stat(`/${THIRD}/file-one`), stat(`/${THIRD}/file-one`), stat("/moved"), stat(`/${THIRD}/file-one`)],
-    ],
-  },
   names: {
     stat: [stat("/d/n"), stat(`/d/${LONG}`), stat(`/d/${MIDDLE}/f`), stat(`/d/${INLINE}`), stat(`/d/${LONG2}`)],
     exchange: [exchange("/d/n", `/d/${LONG}`), exchange(`/d/${INLINE}`, `/d/${LONG}`)],

@@ -45,19 +45,19 @@ export const LINKS: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [pair("linked@again || stat"), tests("walk/prefix-links")],
+    caughtBy: [pair("linked@again || stat"), tests("walk/prefix/links")],
   },
   {
     name: "a change of a link is not counted",
     edits: [
       { file: "vfs/dcache/dentry.ts", from: "type == D_DIRECTORY || type == D_SYMLINK", to: "type == D_DIRECTORY" },
     ],
-    caughtBy: [pair("linked@again || stat"), tests("walk/prefix-links")],
+    caughtBy: [pair("linked@again || stat"), tests("walk/prefix/links")],
   },
   {
     name: "a change of a link's times is not counted",
     edits: [{ file: "vfs/inode/inode.ts", from: "  if ((i.mode & S_IFMT) == S_IFLNK) countDirChange();\n", to: "" }],
-    caughtBy: [tests("walk/prefix-links", "time of access")],
+    caughtBy: [tests("walk/prefix/links", "time of access")],
   },
   {
     name: "an entry of the prefix cache does not notice that a directory behind a link has changed",
@@ -68,7 +68,7 @@ export const LINKS: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [pair("linked@rename || stat"), tests("walk/prefix-links")],
+    caughtBy: [pair("linked@rename || stat"), tests("walk/prefix/links")],
   },
   {
     name: "an entry of the prefix cache does not notice that '..' leads elsewhere",
@@ -79,7 +79,7 @@ export const LINKS: Mutant[] = [
         to: "  return parent != d && isWhole(hereMnt) && goTo(nd, parent);",
       },
     ],
-    caughtBy: [tests("walk/prefix-links")],
+    caughtBy: [tests("walk/prefix/links")],
   },
   {
     name: "an entry of the prefix cache for one root is used with another",
@@ -90,7 +90,7 @@ export const LINKS: Mutant[] = [
         to: "",
       },
     ],
-    caughtBy: [tests("walk/prefix-links", "one root only")],
+    caughtBy: [tests("walk/prefix/links", "one root only")],
   },
   {
     name: "an entry of the prefix cache over mounts is used after the mounts have changed",
@@ -101,12 +101,12 @@ export const LINKS: Mutant[] = [
         to: "  if (load<u32>(at, START_MOUNT)",
       },
     ],
-    caughtBy: [tests("walk/prefix-links", "over mounts")],
+    caughtBy: [tests("walk/prefix/links", "over mounts")],
   },
   {
     name: "the links of an entry of the prefix cache do not count",
     edits: [{ file: "vfs/walk/prefix-links.ts", from: "  nd.links += links;\n", to: "" }],
-    caughtBy: [tests("walk/prefix-links", "cached links count")],
+    caughtBy: [tests("walk/prefix/links", "cached links count")],
   },
   {
     name: "an entry of the prefix cache uses the chain of another",
@@ -117,7 +117,7 @@ export const LINKS: Mutant[] = [
         to: "true",
       },
     ],
-    caughtBy: [tests("walk/prefix-links", "overwritten by those of others")],
+    caughtBy: [tests("walk/prefix/links", "overwritten by those of others")],
   },
   {
     name: "the kept body of a driver's link is there before its length",

@@ -39,7 +39,7 @@ export const MOUNTS: Mutant[] = [
         to: "  nd.endDentry",
       },
     ],
-    caughtBy: [tests("unit/walk/prefix-links", "row 27:")],
+    caughtBy: [tests("unit/walk/prefix/links", "row 27:")],
   },
   {
     name: "a link in a mount with nosymfollow is followed",

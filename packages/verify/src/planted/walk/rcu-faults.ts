@@ -16,7 +16,7 @@ export const IN_RCU: Mutant[] = [
   {
     name: "a change of a directory is not counted",
     edits: [{ file: DENTRY, from: "if (type == D_DIRECTORY || type == D_SYMLINK)", to: "if (type == D_SYMLINK)" }],
-    caughtBy: [pair("prefixes@stat || rename"), tests("walk/prefix-cache-entries", "is counted")],
+    caughtBy: [pair("prefixes@stat || rename"), tests("walk/prefix/entries", "is counted")],
   },
   {
     name: "a change of a directory is counted before its sequence is odd",
@@ -54,7 +54,7 @@ export const IN_RCU: Mutant[] = [
   {
     name: "a mount on a directory is not counted",
     edits: [{ file: "vfs/mount/namespace.ts", from: "  countDirChange();\n", to: "" }],
-    caughtBy: [tests("walk/prefix-cache.", "mounted over")],
+    caughtBy: [tests("walk/prefix/cache", "mounted over")],
   },
   {
     name: "an ACL is read after the sequence was checked under which the owner was read",
@@ -173,7 +173,7 @@ export const IN_RCU: Mutant[] = [
         to: "  if (false) {",
       },
     ],
-    caughtBy: [pair("private@looks || looks"), tests("walk/prefix-private", "one context")],
+    caughtBy: [pair("private@looks || looks"), tests("walk/prefix/private", "one context")],
   },
   {
     name: "an entry of the prefix cache is good by a count that was loaded before its root was the context's",
@@ -189,12 +189,12 @@ export const IN_RCU: Mutant[] = [
         to: ") return false;",
       },
     ],
-    caughtBy: [tests("walk/prefix-private", "no entry")],
+    caughtBy: [tests("walk/prefix/private", "no entry")],
   },
   {
     name: "an entry of the prefix cache has a directory whose driver decides who may search it",
     edits: [{ file: PREFIX_LINKS, from: "!inode || inode.mode & I_DRIVER || ", to: "!inode || " }],
-    caughtBy: [tests("walk/prefix-cache.", "a driver decides")],
+    caughtBy: [tests("walk/prefix/cache", "a driver decides")],
   },
   {
     name: "an entry of the prefix cache with a generation number lives by the count of changes",
@@ -275,21 +275,21 @@ export const IN_RCU: Mutant[] = [
   {
     name: "parts of a path whose directory has an entry of the prefix cache take entries too",
     edits: [{ file: PREFIX, from: "  if (nd.state & ND_PREFIX) return;\n", to: "" }],
-    caughtBy: [tests("walk/prefix-cache-entries", "no part takes another one")],
+    caughtBy: [tests("walk/prefix/entries", "no part takes another one")],
   },
   {
     name: "a prefix is only taken in if it misses twice in a row in its set",
     edits: [{ file: PREFIX, from: "      else if (!takeWay(first, tag, tags)) return;\n", to: "      else return;\n" }],
-    caughtBy: [tests("walk/prefix-cache-entries", "walks in turn, also")],
+    caughtBy: [tests("walk/prefix/entries", "walks in turn, also")],
   },
   {
     name: "a stale entry of the prefix cache keeps its way",
     edits: [{ file: PREFIX, from: "      if (e != 0) store<u16>(e, 0, LEN);\n", to: "      if (e != 0) return;\n" }],
-    caughtBy: [tests("walk/prefix-cache-entries", "walks in turn, also")],
+    caughtBy: [tests("walk/prefix/entries", "walks in turn, also")],
   },
   {
     name: "entries of the prefix cache that nobody asks for stay",
     edits: [{ file: PREFIX, from: "      if (--evictIn != 0) return false;\n", to: "      return false;\n" }],
-    caughtBy: [tests("walk/prefix-cache-entries", "take the place of others")],
+    caughtBy: [tests("walk/prefix/entries", "take the place of others")],
   },
 ];

@@ -1,9 +1,13 @@
-/** Operations on trees of what is decided in rcu mode: ACLs and directories of a group, and a driver's file system with a generation number. */
-import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
+/**
+ * Operations on trees of what is decided in rcu mode: ACLs and directories of a group, a driver's file system with a generation number, and what is
+ * in the prefix cache.
+ */
+import { MNT_DETACH, O_CREAT, O_DIRECTORY, O_RDWR, O_WRONLY } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall } from "../../model/call.js";
-import { access, chroot, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
+import { access, chroot, exchange, getdents, rename, rmdir, shrink, stat, umount, unlink } from "../calls.js";
 import { NUMBERED_PATH } from "../driver.js";
 import {
+  bind,
   chmod,
   chown,
   FIRST,
@@ -14,6 +18,7 @@ import {
   open,
   SECOND,
   setacl,
+  symlink,
   THIRD,
   WITHOUT_OTHER,
 } from "../setup-calls.js";
@@ -70,6 +75,50 @@ const NUMBERED: Operations = {
   looks: [[stat(FILE), stat("/m/again"), stat(FILE)]],
 };
 
+/** What is in the prefix cache for every user. */
+const PREFIXES: Operations = {
+  stat: [
+    stat(`${THIRD}/file-one`),
+    stat(`${THIRD}/none`),
+    stat(`${THIRD}/file-one`, { ctx: 1 }),
+    stat(`/m${THIRD}/file-one`),
+  ],
+  open: [open(`${THIRD}/file-one`, O_RDWR)],
+  create: [open(`${THIRD}/made-by-them`, O_CREAT | O_WRONLY), mkdir(`/m${THIRD}/none`)],
+  unlink: [unlink(`${THIRD}/file-one`), [unlink(`/m${THIRD}/file-one`), rmdir(`/m${THIRD}`)]],
+  rename: [
+    rename(FIRST, "/moved"),
+    rename(SECOND, "/o/moved"),
+    rename(THIRD, `${FIRST}/cccccccc`),
+    rename(`${THIRD}/file-one`, "/f"),
+    rename(`/m${SECOND}`, "/m/moved"),
+  ],
+  exchange: [exchange(FIRST, "/o"), exchange(SECOND, "/o/bbbbbbbb"), exchange(`/m${FIRST}`, `/m${THIRD}/file-one`)],
+  /** Away and back, and another in its place. */
+  again: [
+    [rename(FIRST, "/moved"), rename("/moved", FIRST)],
+    [rename(SECOND, "/moved"), rename("/o/bbbbbbbb", SECOND)],
+    [rename(THIRD, "/moved"), symlink("/moved", THIRD)],
+  ],
+  chmod: [chmod(SECOND, 0o700)],
+  /** After the first one an entry's directories are looked at again, and the second one changes them. */
+  counted: [[chmod("/o", 0o711), rename(FIRST, "/moved")]],
+  mount: [mount(THIRD), bind("/o", FIRST)],
+  umount: [umount("/m"), umount("/m", MNT_DETACH)],
+  shrink: [shrink],
+  looks: [
+    [stat(`${THIRD}/file-one`), stat("/o/bbbbbbbb/cccccccc/file-one")],
+    [stat(SECOND, { ctx: 1 }), stat(`${THIRD}/file-one`, { ctx: 1 })],
+    [stat(`${THIRD}/none`), stat(`${THIRD}/file-one`)],
+    /** After the second lookup the directory is in the prefix cache of every thread. */
+    [stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`), stat(`${THIRD}/file-one`)],
+    /** Once the directory is at its new place, it is not at the old one. */
+    [stat(`${THIRD}/file-one`), stat("/moved"), stat(`${THIRD}/file-one`)],
+    /** The same by a path that no thread has looked up before. */
+    [stat(`/${THIRD}/file-one`), stat(`/${THIRD}/file-one`), stat("/moved"), stat(`/${THIRD}/file-one`)],
+  ],
+};
+
 const DEEP = `${THIRD}/file-one`;
 const JUMPED = `${JUMP}/file-of-the-target`;
 
@@ -98,11 +147,7 @@ const PRIVATE: Operations = {
 /** Through a link to the root, which changes while the directory behind the link has another name. */
 const ROOTS: Operations = {
   stat: [stat(JUMPED, { ctx: 1 }), stat(JUMPED, { ctx: 2 })],
-  chroot: [
-    chroot("/j", 2),
-    [rename("/j/t", "/j/u"), chroot("/j", 2)],
-    [chroot("/j", 2), rename("/t", "/u", 0, 2)],
-  ],
+  chroot: [chroot("/j", 2), [rename("/j/t", "/j/u"), chroot("/j", 2)], [chroot("/j", 2), rename("/t", "/u", 0, 2)]],
   again: [[rename("/j/t", "/j/u"), chroot("/j", 2), rename("/j/u", "/j/t")]],
   looks: [[stat(JUMPED, { ctx: 2 }), stat("/j/t")]],
 };
@@ -110,6 +155,7 @@ const ROOTS: Operations = {
 /** By tree. */
 export const IN_RCU: Record<string, Operations> = {
   acls: ACLS,
+  prefixes: PREFIXES,
   private: PRIVATE,
   roots: ROOTS,
   generation: GENERATION,

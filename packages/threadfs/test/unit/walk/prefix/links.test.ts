@@ -4,15 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AT_FDCWD, ERRNO, POINT, RENAME_EXCHANGE } from "../../../dist/abi/abi.js";
-import { CHUNK, G_PREFIX_CHUNKS, S_PREFIX_WRITTEN, WALK_EVERY } from "../../../dist/generated/core-layout.js";
-import { Context } from "../../../dist/src/api/context.js";
-import type { FsSync } from "../../../dist/src/index.js";
-import type { TestScope } from "../../support/hooked-vfs.js";
-import { freshLink, makeOld } from "../../support/interleavings.js";
-import { memoryOf } from "../../support/memory.js";
-import { type CachedTree, cachedWalker, setUp, WITHOUT_PREFIX_CACHE } from "../../support/prefix-cache.js";
-import { rawCore } from "../../support/raw-core.js";
+import { AT_FDCWD, ERRNO, POINT, RENAME_EXCHANGE } from "../../../../dist/abi/abi.js";
+import { CHUNK, G_PREFIX_CHUNKS, S_PREFIX_WRITTEN, WALK_EVERY } from "../../../../dist/generated/core-layout.js";
+import { Context } from "../../../../dist/src/api/context.js";
+import type { FsSync } from "../../../../dist/src/index.js";
+import type { TestScope } from "../../../support/hooked-vfs.js";
+import { freshLink, makeOld } from "../../../support/interleavings.js";
+import { memoryOf } from "../../../support/memory.js";
+import { type CachedTree, cachedWalker, setUp, WITHOUT_PREFIX_CACHE } from "../../../support/prefix-cache.js";
+import { rawCore } from "../../../support/raw-core.js";
 
 const STORE = "/repo/node_modules/.pnpm";
 /** A package whose directory in the store has a name too long for a dentry. */

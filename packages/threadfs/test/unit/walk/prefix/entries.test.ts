@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defined } from "../../../../cli/dist/support/defined.js";
-import { ERRNO, RENAME_EXCHANGE, SLOTS } from "../../../dist/abi/abi.js";
+import { defined } from "../../../../../cli/dist/support/defined.js";
+import { ERRNO, RENAME_EXCHANGE, SLOTS } from "../../../../dist/abi/abi.js";
 import {
   CHUNK,
   G_DIR_CHANGES,
@@ -11,12 +11,12 @@ import {
   G_PREFIX_CHUNKS,
   G_SEQ_WRAPS,
   PREFIX_CACHE_ENTRY,
-} from "../../../dist/generated/core-layout.js";
-import { ACL_TAG, type AclEntry, createVfs } from "../../../dist/src/index.js";
-import { treeFor } from "../../support/debug-tree.js";
-import type { HookedVfs } from "../../support/hooked-vfs.js";
-import { freshLink } from "../../support/interleavings.js";
-import { dentryOf, memoryOf } from "../../support/memory.js";
+} from "../../../../dist/generated/core-layout.js";
+import { ACL_TAG, type AclEntry, createVfs } from "../../../../dist/src/index.js";
+import { treeFor } from "../../../support/debug-tree.js";
+import type { HookedVfs } from "../../../support/hooked-vfs.js";
+import { freshLink } from "../../../support/interleavings.js";
+import { dentryOf, memoryOf } from "../../../support/memory.js";
 import {
   type CachedWalker,
   cachedWalker,
@@ -31,8 +31,8 @@ import {
   FILE,
   LEVELS,
   setUp,
-} from "../../support/prefix-cache.js";
-import { rawCore } from "../../support/raw-core.js";
+} from "../../../support/prefix-cache.js";
+import { rawCore } from "../../../support/raw-core.js";
 
 const MINIMAL_ACL: readonly AclEntry[] = [
   { tag: ACL_TAG.USER_OBJ, perm: 7 },

@@ -4,16 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defined } from "../../../../cli/dist/support/defined.js";
-import { AT_FDCWD, COUNTERS, ERRNO, POINT, RENAME_EXCHANGE, S_IFDIR, S_IFREG } from "../../../dist/abi/abi.js";
-import { Context } from "../../../dist/src/api/context.js";
-import { ACL_TAG, type AclEntry, type Counters, createVfs } from "../../../dist/src/index.js";
-import { counterGrowth } from "../../support/counters.js";
-import { memoryDriver, mountDriver, ROOT } from "../../support/drivers/memory-driver.js";
-import { refused } from "../../support/errors.js";
-import type { TestScope } from "../../support/hooked-vfs.js";
-import { freshLink } from "../../support/interleavings.js";
-import { dentryOf } from "../../support/memory.js";
+import { defined } from "../../../../../cli/dist/support/defined.js";
+import { AT_FDCWD, COUNTERS, ERRNO, POINT, RENAME_EXCHANGE, S_IFDIR, S_IFREG } from "../../../../dist/abi/abi.js";
+import { Context } from "../../../../dist/src/api/context.js";
+import { ACL_TAG, type AclEntry, type Counters, createVfs } from "../../../../dist/src/index.js";
+import { counterGrowth } from "../../../support/counters.js";
+import { memoryDriver, mountDriver, ROOT } from "../../../support/drivers/memory-driver.js";
+import { refused } from "../../../support/errors.js";
+import type { TestScope } from "../../../support/hooked-vfs.js";
+import { freshLink } from "../../../support/interleavings.js";
+import { dentryOf } from "../../../support/memory.js";
 import {
   type CachedTree,
   type CachedWalker,
@@ -24,8 +24,8 @@ import {
   setUp,
   WITH_PREFIX_CACHE,
   WITHOUT_PREFIX_CACHE,
-} from "../../support/prefix-cache.js";
-import { rawCore } from "../../support/raw-core.js";
+} from "../../../support/prefix-cache.js";
+import { rawCore } from "../../../support/raw-core.js";
 
 /** A name that a dentry keeps outside of itself. */
 const LONG = "/a-directory-whose-name-is-too-long-for-its-dentry";

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ERRNO, POINT } from "../../../dist/abi/abi.js";
-import { Context } from "../../../dist/src/api/context.js";
-import { ACL_TAG, type AclEntry, type ContextOptions } from "../../../dist/src/index.js";
-import type { TestScope } from "../../support/hooked-vfs.js";
+import { ERRNO, POINT } from "../../../../dist/abi/abi.js";
+import { Context } from "../../../../dist/src/api/context.js";
+import { ACL_TAG, type AclEntry, type ContextOptions } from "../../../../dist/src/index.js";
+import type { TestScope } from "../../../support/hooked-vfs.js";
 import {
   type CachedTree,
   type CachedWalker,
@@ -17,7 +17,7 @@ import {
   LEVELS,
   setUp,
   WITHOUT_PREFIX_CACHE,
-} from "../../support/prefix-cache.js";
+} from "../../../support/prefix-cache.js";
 
 const USER: ContextOptions = { uid: 1000, gid: 1000 };
 /** Another user, in the same group. */
