@@ -259,3 +259,25 @@ test("cacheLinks and readlink in rcu are checked when the driver is registered",
   vfs.registerDriver(driver({ readlink: () => "", cacheLinks: true }));
   refused("EEXIST", () => vfs.registerDriver(driver({ readlink: () => "" })));
 });
+
+// Taken out: D_SYMLINK in dWriteBegin(). The entry leads where the link of the driver led before it was forgotten.
+test("an entry of the prefix cache over a link of a driver is not used once the link's dentry was freed", async (t) => {
+  const { vfs, driver, make, nodes } = await withLink(t, { cacheLinks: true });
+  // So that no directory is freed with the link below.
+  vfs.shrink(1 << 20);
+  for (const top of ["/directory-of-the-first-target", "/directory-of-the-other-target"]) {
+    vfs.fs.mkdirSync(top);
+    vfs.fs.writeFileSync(`${top}/file`, top);
+  }
+  make(ROOT, "link-that-leads-out-of-the-driver", S_IFLNK | 0o777, { target: "/directory-of-the-first-target" });
+  const path = "/m/link-that-leads-out-of-the-driver/file";
+  const walker = cachedWalker(t, vfs.handle);
+  walker.attachment.drivers.register(driver, 0);
+  const first = walker.learn(path).ino(path);
+  // The driver has another link now, of which nobody is told: it is asked when the name is no longer in memory.
+  delete nodes.namesOf(ROOT)["link-that-leads-out-of-the-driver"];
+  make(ROOT, "link-that-leads-out-of-the-driver", S_IFLNK | 0o777, { target: "/directory-of-the-other-target" });
+  assert.equal(walker.ino(path), first);
+  vfs.shrink(1 << 20);
+  assert.equal(walker.ino(path), vfs.fs.statSync("/directory-of-the-other-target/file").ino);
+});

@@ -273,7 +273,8 @@ test("the prefix cache never holds a path over a directory that a driver decides
     `/first-level/second-level/${"n".repeat(256)}/file`,
   ];
   for (const path of paths) {
-    for (let i = 0; i < 6; i++) assert.equal(walker.ino(path), plain.ino(path), path);
+    // A path that cannot be entered keeps the thread from trying others for a while.
+    for (let i = 0; i < 80; i++) assert.equal(walker.ino(path), plain.ino(path), path);
     assert.equal(walker.knows(path), false, path);
   }
 });
