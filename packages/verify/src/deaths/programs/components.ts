@@ -6,28 +6,13 @@
  *
  *   npm run verify -- components [--seconds N] [--seed N] [--short] [--only TEXT]
  */
-import { randomBelow, shuffled } from "../../../../cli/dist/support/random.js";
-import {
-  defineCheck,
-  endOfRun,
-  type Failure,
-  nothingChecked,
-  type Outcome,
-  type RunInput,
-} from "../../support/check.js";
-import { stackOf } from "../../support/defined.js";
+import { defineCheck, nothingChecked, type Outcome, type RunInput } from "../../support/check.js";
 import { notEmpty } from "../../support/usage-error.js";
 import { CASES, type Case } from "./component-calls.js";
 import { ComponentProgram, OWNERS, type Owner, type Seen } from "./component-program.js";
-import { difference } from "./states.js";
+import { DeathRun, neitherNorNot, WAITING_ACCESSES } from "./death-run.js";
 
 export const title = "a thread with a component may die at any access of any method: nothing of the component is left";
-
-/** The short form stops each call at about this many accesses. */
-const SHORT_DEATHS = 3;
-/** A call that waits is stopped at its first accesses. */
-const WAITING_ACCESSES = 1500;
-const REPORTED_MAX = 5;
 
 export interface ComponentsOptions extends RunInput {
   /** Calls whose name contains it. */
@@ -39,34 +24,18 @@ const nameOf = ({ call, how }: Case): string => (how === undefined ? call : `${c
 /** What is wrong with what a death has left, or null. */
 function wrongWith({ state, problems }: Seen, allowed: readonly Seen[]): string | null {
   if (problems.length > 0) return problems.join("\n    ");
-  if (allowed.some((one) => one.state === state)) return null;
-  const [before, after] = allowed.map((one) => difference(state, one.state));
-  return `the call has neither happened nor not happened. Before it:\n${before}\n  after it:\n${after ?? "    (it does not end)"}`;
+  return allowed.some((one) => one.state === state) ? null : neitherNorNot(state, allowed);
 }
 
 /** A run, and what it has found. */
-class ComponentsRun {
+class ComponentsRun extends DeathRun {
   readonly counts = { calls: 0, deaths: 0, complete: 0 };
-  readonly failures: Failure[] = [];
-  readonly #random;
-  readonly #until: number;
-  readonly #short: boolean;
 
   constructor(
-    readonly options: ComponentsOptions,
+    options: ComponentsOptions,
     readonly program: ComponentProgram,
   ) {
-    this.#random = randomBelow(options.seed);
-    this.#until = endOfRun(options);
-    this.#short = options.short ?? false;
-  }
-
-  get ended(): boolean {
-    return performance.now() > this.#until || this.failures.length >= REPORTED_MAX;
-  }
-
-  shuffled(cases: readonly Case[]): Case[] {
-    return shuffled(cases, this.#random);
+    super(options);
   }
 
   /** The states that a death in a call may leave, and the accesses of the call. */
@@ -87,33 +56,25 @@ class ComponentsRun {
     const { states, accesses } = await this.#allowed(one, owner);
     for (const state of states.filter(({ problems }) => problems.length > 0))
       this.#report(one, owner, `dead behind the call\n  ${wrongWith(state, states)}`);
-    const step = this.#short ? Math.max(1, Math.ceil(accesses / SHORT_DEATHS)) : 1;
-    let n = this.#short ? this.#random(step) : 0;
-    for (; n < accesses && !this.ended; n += step) await this.#death(one, owner, n, accesses, states);
-    if (n >= accesses) this.counts.complete++;
+    const stops = this.stops(accesses);
+    let stop = stops.next();
+    for (; !stop.done; stop = stops.next()) await this.#death(one, owner, stop.value, accesses, states);
+    if (stop.value) this.counts.complete++;
     return accesses;
   }
 
   async #death(one: Case, owner: Owner, n: number, all: number, states: readonly Seen[]): Promise<void> {
-    let wrong: string | null;
-    let place = "";
-    try {
+    const { place, wrong } = await this.judged(async () => {
       const seen = await this.program.run({ owner, make: one.make, stopAt: n });
       if (!seen.died) throw new Error(`components: ${nameOf(one)} is not the same every time`);
-      place = this.program.place(seen.progress);
-      wrong = wrongWith(seen, states);
-    } catch (error) {
-      wrong = `the survivor failed: ${stackOf(error)}`;
-    }
+      return { place: this.program.place(seen.progress), wrong: wrongWith(seen, states) };
+    });
     this.counts.deaths++;
     if (wrong !== null) this.#report(one, owner, `dead before access ${n} of ${all}, ${place}\n  ${wrong}`);
   }
 
   #report(one: Case, owner: Owner, what: string): void {
-    this.failures.push({
-      message: `${nameOf(one)}, files of the ${owner}: ${what}`,
-      replay: `--only ${JSON.stringify(nameOf(one))} --seed ${this.options.seed}`,
-    });
+    this.report(nameOf(one), `, files of the ${owner}`, what);
   }
 }
 

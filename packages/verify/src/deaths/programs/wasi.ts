@@ -9,31 +9,17 @@
  *
  *   npm run verify -- wasi [--seconds N] [--seed N] [--short] [--only TEXT]
  */
-import { randomBelow, shuffled } from "../../../../cli/dist/support/random.js";
 import { FD_MAX } from "../../../../threadfs/dist/src/wasi/table.js";
-import {
-  defineCheck,
-  endOfRun,
-  type Failure,
-  nothingChecked,
-  type Outcome,
-  type RunInput,
-} from "../../support/check.js";
-import { stackOf } from "../../support/defined.js";
+import { defineCheck, nothingChecked, type Outcome, type RunInput } from "../../support/check.js";
 import { notEmpty } from "../../support/usage-error.js";
-import { difference } from "./states.js";
+import { DeathRun, neitherNorNot, WAITING_ACCESSES } from "./death-run.js";
 import { CASES, type Case } from "./wasi-calls.js";
 import { type Run, type Seen, WasiProgram } from "./wasi-program.js";
 
 export const title = "a thread of a program of WASI may die at any access of any call: the call has happened or not";
 
-/** The short form stops each call at about this many accesses. */
-const SHORT_DEATHS = 3;
 /** In one death out of this many the thread dies that settles what the dead one has left. */
 const SETTLER_ODDS = 6;
-/** A call that waits is stopped at its first accesses. */
-const WAITING_ACCESSES = 1500;
-const REPORTED_MAX = 5;
 
 /** What is counted. */
 const IN_TYPESCRIPT = "of these, in TypeScript";
@@ -51,38 +37,21 @@ const nameOf = ({ call, arguments: args }: Case): string =>
 function wrongWith(seen: Seen, allowed: readonly Seen[]): string | null {
   if (seen.problems.length > 0) return `the arena is not whole:\n    ${seen.problems.join("\n    ")}`;
   const own = allowed.find(({ state }) => state === seen.state);
-  if (own === undefined) {
-    const [before, after] = allowed.map(({ state }) => difference(seen.state, state));
-    return `the call has neither happened nor not happened. Before it:\n${before}\n  after it:\n${after ?? "    (it does not end)"}`;
-  }
+  if (own === undefined) return neitherNorNot(seen.state, allowed);
   if (seen.openFiles === own.openFiles) return null;
   return `after the end of the program ${seen.openFiles} files are open, not ${own.openFiles}`;
 }
 
 /** A run, and what it has found. */
-class WasiRun {
+class WasiRun extends DeathRun {
   readonly counts = { calls: 0, imports: 0, deaths: 0, [IN_TYPESCRIPT]: 0, [OF_SETTLERS]: 0, complete: 0 };
-  readonly failures: Failure[] = [];
   readonly #imports = new Set<string>();
-  readonly #random;
-  readonly #until: number;
-  readonly #short: boolean;
 
   constructor(
-    readonly options: WasiOptions,
+    options: WasiOptions,
     readonly program: WasiProgram,
   ) {
-    this.#random = randomBelow(options.seed);
-    this.#until = endOfRun(options);
-    this.#short = options.short ?? false;
-  }
-
-  get ended(): boolean {
-    return performance.now() > this.#until || this.failures.length >= REPORTED_MAX;
-  }
-
-  shuffled(cases: readonly Case[]): Case[] {
-    return shuffled(cases, this.#random);
+    super(options);
   }
 
   /** The states that a death in a call may leave, and the accesses of the call. */
@@ -102,14 +71,15 @@ class WasiRun {
     this.counts.imports = this.#imports.size;
     this.counts.calls++;
     const { states, accesses } = await this.#allowed(one);
-    const step = this.#short ? Math.max(1, Math.ceil(accesses / SHORT_DEATHS)) : 1;
-    let n = this.#short ? this.#random(step) : 0;
-    for (; n < accesses && !this.ended; n += step) {
+    const stops = this.stops(accesses);
+    let stop = stops.next();
+    for (; !stop.done; stop = stops.next()) {
+      const n = stop.value;
       await this.#death(one, n, accesses, states);
-      if (this.#random(SETTLER_ODDS) === 0)
+      if (this.random(SETTLER_ODDS) === 0)
         await this.#death(one, n, accesses, states, await this.#settlerStops(one, n));
     }
-    if (n >= accesses) this.counts.complete++;
+    if (stop.value) this.counts.complete++;
     return accesses;
   }
 
@@ -117,27 +87,20 @@ class WasiRun {
   async #settlerStops(one: Case, n: number): Promise<number> {
     const { settling } = await this.program.run({ one, stopAt: n, settlerStopsAt: Number.POSITIVE_INFINITY });
     this.counts[OF_SETTLERS]++;
-    return this.#random(2) === 0 ? this.#random(settling) : FD_MAX + this.#random(Math.max(settling - FD_MAX, 1));
+    return this.random(2) === 0 ? this.random(settling) : FD_MAX + this.random(Math.max(settling - FD_MAX, 1));
   }
 
   async #death(one: Case, n: number, all: number, states: readonly Seen[], settlerStopsAt?: number): Promise<void> {
-    let wrong: string | null;
-    let place = "";
-    try {
+    const { place, wrong } = await this.judged(async () => {
       const seen = await this.program.run({ one, stopAt: n, settlerStopsAt });
       if (!seen.died) throw new Error(`wasi: ${nameOf(one)} is not the same every time`);
-      place = this.program.place(seen.progress);
       if (seen.progress.site < 0) this.counts[IN_TYPESCRIPT]++;
-      wrong = wrongWith(seen, states);
-    } catch (error) {
-      wrong = `the survivor failed: ${stackOf(error)}`;
-    }
-    this.counts.deaths++;
-    if (wrong === null) return;
-    this.failures.push({
-      message: `${nameOf(one)}: dead before access ${n} of ${all}, ${place}${settlerStopsAt === undefined ? "" : `, then at ${settlerStopsAt}`}\n  ${wrong}`,
-      replay: `--only ${JSON.stringify(nameOf(one))} --seed ${this.options.seed}`,
+      return { place: this.program.place(seen.progress), wrong: wrongWith(seen, states) };
     });
+    this.counts.deaths++;
+    const settler = settlerStopsAt === undefined ? "" : `, then at ${settlerStopsAt}`;
+    if (wrong !== null)
+      this.report(nameOf(one), "", `dead before access ${n} of ${all}, ${place}${settler}\n  ${wrong}`);
   }
 }
 
