@@ -179,8 +179,10 @@ function isLinksValid(nd: Nameidata, e: usize): bool {
     if (changes != NEVER) store<u32>(e, foundChanges, CHANGES);
     return true;
   }
-  if (prefixLinksAlien && --alienIn != 0) return false;
-  if (prefixLinksAlien) alienIn = ALIEN_EVERY;
+  if (prefixLinksAlien) {
+    if (--alienIn != 0) return false;
+    alienIn = ALIEN_EVERY;
+  }
   recordMiss(nd, foundFirst, foundTag, load<u16>(e, LEN), foundTags, foundWay);
   return false;
 }
