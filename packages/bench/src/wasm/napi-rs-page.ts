@@ -8,7 +8,7 @@ import { servePage, TestBrowser } from "../../../hosts/dist/browser.js";
 import type { BenchOptions, Question } from "../lib/question.js";
 import { Result } from "../lib/result.js";
 import type { BundleRun } from "./napi-rs/bundle.js";
-import { noteCalls, reportBundles, WARM_ROUNDS } from "./napi-rs/report.js";
+import { measureBundles, WARM_ROUNDS } from "./napi-rs/report.js";
 import { installedChromium, makePage } from "./napi-rs-page/pages.js";
 
 const LABELS = { tree: "threadfs in a page", stock: "the loader of rolldown in a page, memfs" } as const;
@@ -46,25 +46,6 @@ async function withPages(
   }
 }
 
-/** The milliseconds of each bundle of each side, round by round: the sides take turns. */
-async function measure(pages: ReadonlyMap<Kind, BundleOnce>, options: BenchOptions, result: Result) {
-  const times = new Map<Kind, number[]>([...pages.keys()].map((kind) => [kind, []]));
-  const rounds = options.quick ? 2 : options.rounds;
-  let sent = 0;
-  for (let round = -WARM_ROUNDS; round < rounds; round++) {
-    const found: string[] = [];
-    for (const [kind, bundleOnce] of pages) {
-      const { ms, calls } = await bundleOnce();
-      sent = Math.max(sent, calls);
-      found.push(`${LABELS[kind]} ${Math.round(ms)} ms`);
-      if (round >= 0) times.get(kind)?.push(ms);
-    }
-    options.log(found.join(", "));
-  }
-  noteCalls(result, sent);
-  return times;
-}
-
 async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("napi-rs-page", "How long does rolldown in a page of Chromium take for a bundle?");
   const chromium = installedChromium();
@@ -82,10 +63,9 @@ async function run(options: BenchOptions): Promise<Result> {
   }
   const browser = await TestBrowser.chromium(chromium);
   try {
-    await withPages(browser, folders, ROUND_MS * (WARM_ROUNDS + options.rounds), async (pages) => {
-      const times = await measure(pages, options, result);
-      const [ours, ...others] = [...times].map(([kind, rounds]) => ({ who: LABELS[kind], rounds }));
-      if (ours !== undefined) reportBundles(result, modules, ours, others);
+    await withPages(browser, folders, ROUND_MS * (WARM_ROUNDS + options.rounds), (pages) => {
+      const sides = new Map([...pages].map(([kind, bundleOnce]) => [LABELS[kind], bundleOnce]));
+      return measureBundles(result, modules, sides, options);
     });
   } finally {
     await browser.close();

@@ -11,7 +11,7 @@ import { openThreadfs } from "../lib/rivals.js";
 import { makeTempDirectory, removeTempDirectory } from "../lib/tempdir.js";
 import type { BundleRun } from "./napi-rs/bundle.js";
 import { copyProject, isInstalled } from "./napi-rs/project.js";
-import { noteCalls, reportBundles, WARM_ROUNDS } from "./napi-rs/report.js";
+import { measureBundles } from "./napi-rs/report.js";
 import type { BindingRequest, BindingSide } from "./napi-rs/side.js";
 
 const SIDE = new URL("./napi-rs/side.js", import.meta.url);
@@ -25,39 +25,6 @@ const LABELS = {
 } as const;
 
 type Kind = keyof typeof LABELS;
-type Pool = WorkerPool<BindingRequest>;
-
-/** The milliseconds of each bundle of each side, round by round: the sides take turns. */
-async function measure(
-  pools: ReadonlyMap<Kind, Pool>,
-  options: BenchOptions,
-  result: Result,
-): Promise<Map<Kind, number[]>> {
-  const times = new Map<Kind, number[]>();
-  for (const [kind, pool] of pools) {
-    times.set(kind, []);
-    await pool.ask(0, { task: "start" }, TIMEOUT);
-  }
-  const rounds = options.quick ? 2 : options.rounds;
-  let sent = 0;
-  for (let round = -WARM_ROUNDS; round < rounds; round++) {
-    const found: string[] = [];
-    for (const [kind, pool] of pools) {
-      const { ms, calls } = await pool.ask<BundleRun>(0, { task: "bundle" }, TIMEOUT);
-      sent = Math.max(sent, calls);
-      found.push(`${LABELS[kind]} ${Math.round(ms)} ms`);
-      if (round >= 0) times.get(kind)?.push(ms);
-    }
-    options.log(found.join(", "));
-  }
-  noteCalls(result, sent);
-  return times;
-}
-
-function report(result: Result, times: ReadonlyMap<Kind, number[]>, modules: number): void {
-  const [ours, ...others] = [...times].map(([kind, rounds]) => ({ who: LABELS[kind], rounds }));
-  if (ours !== undefined) reportBundles(result, modules, ours, others);
-}
 
 async function run(options: BenchOptions): Promise<Result> {
   const result = new Result("napi-rs", "How long does rolldown in WebAssembly take for a bundle?");
@@ -69,14 +36,18 @@ async function run(options: BenchOptions): Promise<Result> {
   const modules = copyProject(vfs.fs, ROOT);
   const dir = makeTempDirectory();
   copyProject(nodeFs, `${dir}${ROOT}`);
-  const pools = new Map<Kind, Pool>();
+  const pools = new Map<Kind, WorkerPool<BindingRequest>>();
   const start = (kind: Kind, side: Omit<BindingSide, "kind">) =>
     pools.set(kind, new WorkerPool<BindingRequest>(SIDE, 1, LABELS[kind], { kind, ...side }));
   try {
     start("tree", { root: ROOT, handle: vfs.handle });
     if (!options.skip.includes("memfs")) start("proxy", { root: ROOT });
     if (!options.skip.includes("node")) start("node", { root: `${dir}${ROOT}` });
-    report(result, await measure(pools, options, result), modules);
+    for (const pool of pools.values()) await pool.ask(0, { task: "start" }, TIMEOUT);
+    const sides = new Map(
+      [...pools].map(([kind, pool]) => [LABELS[kind], () => pool.ask<BundleRun>(0, { task: "bundle" }, TIMEOUT)]),
+    );
+    await measureBundles(result, modules, sides, options);
   } finally {
     for (const pool of pools.values()) await pool.stop();
     vfs.close();
