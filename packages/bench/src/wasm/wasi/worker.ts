@@ -1,22 +1,39 @@
-// A thread with a program of its own on one tree: says that it is ready, waits for the start, and returns how long its turns took.
-import { parentPort, workerData } from "node:worker_threads";
+// A thread with programs of its own on one tree, one for each directory that it is asked for. It waits for the threads that work at the same
+// time, and returns how long its turns took.
+import { workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
-import { treeProgram } from "./loop.js";
+import { serveRequests } from "../../../../cli/dist/support/worker-pool.js";
+import { type Run, treeProgram } from "./loop.js";
 
-/** What a thread is started with; `dir` is the directory of its program. */
-export interface WasiWorkerData {
+/** What a thread is started with; `arrived` counts the threads that are about to begin. */
+export interface WasiStart {
   handle: VfsHandle;
+  arrived: Int32Array;
+}
+
+/** So many turns in the directory, together with the others of so many threads. */
+export interface WasiRequest {
+  task: "run";
   dir: string;
-  start: Int32Array;
+  threads: number;
   turns: number;
 }
 
-const { handle, dir, start, turns } = workerData as WasiWorkerData;
-const run = treeProgram(await attachVfs(handle), dir);
-// The engine compiles the loop first.
-run(turns / 10);
-parentPort?.postMessage("ready");
-Atomics.wait(start, 0, 0);
-const began = performance.now();
-const failed = run(turns);
-parentPort?.postMessage(failed === 0 ? performance.now() - began : Number.NaN);
+const { handle, arrived } = workerData as WasiStart;
+const tree = (await attachVfs(handle)).context();
+const programs = new Map<string, Run>();
+
+/** Milliseconds. */
+function timed({ dir, threads, turns }: WasiRequest): number {
+  const run = programs.get(dir) ?? treeProgram(tree, dir);
+  programs.set(dir, run);
+  Atomics.add(arrived, 0, 1);
+  Atomics.notify(arrived, 0);
+  for (let seen = Atomics.load(arrived, 0); seen < threads; seen = Atomics.load(arrived, 0))
+    Atomics.wait(arrived, 0, seen);
+  const began = performance.now();
+  if (run(turns) !== 0) throw new Error("the program has failed");
+  return performance.now() - began;
+}
+
+serveRequests<WasiRequest>(timed);
