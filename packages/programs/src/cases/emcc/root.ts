@@ -3,8 +3,9 @@
  * compiles of its own libraries is kept there.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { debianReleases, PrivateApt } from "../../../../tools/dist/install/debian.js";
 import { REPOSITORY } from "../support/project.js";
 
 const HOME = join(REPOSITORY, "packages", "programs", "build", "emcc");
@@ -13,8 +14,7 @@ const ROOT = join(HOME, "root");
 export const WORK = join(ROOT, "work");
 const WORK_INSIDE = "/work";
 const PACKAGES = ["emscripten", "dash", "coreutils", "sed"];
-const RELEASE = "testing";
-const KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const RELEASE = { name: "testing", component: "main" };
 const FETCH_MS = 900_000;
 /** The first program that needs one of Emscripten's libraries has it compiled, which takes minutes each. */
 const COMPILE_MS = 3_600_000;
@@ -24,41 +24,16 @@ function run(program: string, args: readonly string[], timeout: number): string 
   return execFileSync(program, args, { stdio: ["ignore", "pipe", 2], timeout, env, encoding: "utf8" });
 }
 
-/** Where this machine has its packages from. */
-function mirror(): string {
-  const [first = ""] = run(
-    "apt-get",
-    ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian"],
-    FETCH_MS,
-  ).split("\n");
-  if (first === "") throw new Error("apt has no list of Debian's packages: run apt-get update");
-  return first;
-}
-
-/** Fetches the packages, with lists and a state that are not those of this machine, and unpacks them. */
+/** Fetches the packages and unpacks them. */
 function unpack(into: string): void {
-  const state = join(HOME, "apt");
-  const archives = join(state, "archives");
-  mkdirSync(join(state, "lists", "partial"), { recursive: true });
-  mkdirSync(join(archives, "partial"), { recursive: true });
-  writeFileSync(join(state, "status"), "");
-  writeFileSync(join(state, "sources.list"), `deb [signed-by=${KEYS}] ${mirror()} ${RELEASE} main\n`);
-  const settings = [
-    `Dir::Etc::sourcelist=${join(state, "sources.list")}`,
-    "Dir::Etc::sourceparts=/dev/null",
-    `Dir::State=${state}`,
-    `Dir::State::status=${join(state, "status")}`,
-    `Dir::Cache=${state}`,
-    "APT::Install-Recommends=false",
-    "APT::Sandbox::User=root",
-  ];
-  const options = settings.flatMap((setting) => ["-o", setting]);
-  run("apt-get", [...options, "update"], FETCH_MS);
-  run("apt-get", [...options, "install", "--yes", "--download-only", ...PACKAGES], FETCH_MS);
-  for (const name of readdirSync(archives).filter((one) => one.endsWith(".deb"))) {
-    run("dpkg-deb", ["--extract", join(archives, name), into], FETCH_MS);
+  const [from] = debianReleases();
+  const folder = join(HOME, "apt");
+  const apt = new PrivateApt(folder, "deb", [{ ...from, ...RELEASE }], FETCH_MS);
+  apt.run("install", "--yes", "--download-only", ...PACKAGES);
+  for (const name of readdirSync(apt.archives).filter((one) => one.endsWith(".deb"))) {
+    run("dpkg-deb", ["--extract", join(apt.archives, name), into], FETCH_MS);
   }
-  rmSync(state, { recursive: true });
+  rmSync(folder, { recursive: true });
 }
 
 /** What the scripts of the packages would do. */

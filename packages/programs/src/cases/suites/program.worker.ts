@@ -1,5 +1,6 @@
-/** Runs one program of a suite, in a thread that can be terminated, and says how it ended. */
+/** Runs programs of a suite, one after the other, in a thread that can be terminated, and says how each has ended. */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   constants,
@@ -13,9 +14,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { parentPort, workerData } from "node:worker_threads";
-import { createVfs } from "threadfs";
-import { createWasi } from "threadfs/wasi";
+import { parentPort, Worker } from "node:worker_threads";
+import type { Wasi } from "threadfs/wasi";
+import type { WorkerSetup } from "../wasi/c-worker.js";
 
 /** Whose WASI runs a program, as the tables of docs/wasi.md name it. */
 export type Side = "threadfs" | "node:wasi" | "browser_wasi_shim";
@@ -37,12 +38,42 @@ export type SuiteResult = { code: number; stdout: string } | { error: string };
 /** Where node:wasi gets the copy: in memory. */
 const TMPFS = "/dev/shm";
 
-const { side, file, preopens, args, env, stdin } = workerData as SuiteProgram;
-const program = new WebAssembly.Module(readFileSync(file));
-/** The preopens, numbered: each has the directory of that number. */
-const directories = Object.entries(preopens).map(([name, from], n) => ({ name, from, path: `${n}` }));
+/** A program that is to run. */
+interface Job extends SuiteProgram {
+  readonly module: WebAssembly.Module;
+  /** The preopens, numbered: each has the directory of that number. */
+  readonly directories: readonly { readonly name: string; readonly from: string | undefined; readonly path: string }[];
+}
 
-async function onTree(): Promise<SuiteResult> {
+function jobOf(program: SuiteProgram): Job {
+  const directories = Object.entries(program.preopens).map(([name, from], n) => ({ name, from, path: `${n}` }));
+  return { ...program, module: new WebAssembly.Module(readFileSync(program.file)), directories };
+}
+
+/** Only a program with threads has a memory that is made before it. */
+const isThreaded = (module: WebAssembly.Module): boolean =>
+  WebAssembly.Module.imports(module).some(({ kind }) => kind === "memory");
+
+/** What a program with threads imports as its memory, in pages, as Node's own test has it. */
+const MEMORY = { initial: 256, maximum: 32_768, shared: true };
+/** So many threads has a program at most, besides its first one. */
+const THREADS = 2;
+const THREAD = new URL("../wasi/c-worker.js", import.meta.url);
+
+/** The imports of the program. One with threads gets a memory, and workers that wait for what it spawns: they end with it. */
+async function importsOf(wasi: Wasi, module: WebAssembly.Module): Promise<WebAssembly.Imports> {
+  const imports = wasi.getImportObject() as WebAssembly.Imports;
+  if (!isThreaded(module)) return imports;
+  const memory = new WebAssembly.Memory(MEMORY);
+  wasi.bindMemory(memory);
+  const setup: WorkerSetup = { threads: { handle: wasi.handle, module, memory } };
+  for (let n = 0; n < THREADS; n++) await once(new Worker(THREAD, { workerData: setup }), "message");
+  return { ...imports, env: { memory } };
+}
+
+async function onTree({ module, directories, args, env, stdin }: Job): Promise<SuiteResult> {
+  // Here, because the other sides need none of it.
+  const [{ createVfs }, { createWasi }] = await Promise.all([import("threadfs"), import("threadfs/wasi")]);
   const vfs = await createVfs({ maxBytes: 1 << 26 });
   const printed: Buffer[] = [];
   for (const { from, path } of directories) {
@@ -61,8 +92,12 @@ async function onTree(): Promise<SuiteResult> {
     stdout: (bytes) => void printed.push(Buffer.from(bytes)),
     stderr: "ignore",
   });
-  const code = wasi.start(new WebAssembly.Instance(program, wasi.getImportObject() as WebAssembly.Imports));
-  return { code, stdout: Buffer.concat(printed).toString() };
+  try {
+    const code = wasi.start(new WebAssembly.Instance(module, await importsOf(wasi, module)));
+    return { code, stdout: Buffer.concat(printed).toString() };
+  } finally {
+    vfs.close();
+  }
 }
 
 interface Pipe {
@@ -77,7 +112,7 @@ function makePipe(path: string): Pipe {
   return { reader, writer: openSync(path, "w") };
 }
 
-async function withNode(): Promise<SuiteResult> {
+async function withNode({ module, directories, args, env, stdin }: Job): Promise<SuiteResult> {
   const { WASI } = await import("node:wasi");
   const dir = mkdtempSync(join(TMPFS, "threadfs-suite-"));
   const [input, out, err] = [0, 1, 2].map((n) => makePipe(join(dir, `stream${n}`))) as [Pipe, Pipe, Pipe];
@@ -93,7 +128,7 @@ async function withNode(): Promise<SuiteResult> {
       preopens: Object.fromEntries(directories.map(({ name, path }) => [name, join(dir, path)])),
       ...{ stdin: input.reader, stdout: out.writer, stderr: err.writer },
     });
-    const code = wasi.start(new WebAssembly.Instance(program, wasi.getImportObject() as WebAssembly.Imports));
+    const code = wasi.start(new WebAssembly.Instance(module, wasi.getImportObject() as WebAssembly.Imports));
     closeSync(out.writer);
     return { code, stdout: readFileSync(out.reader, "utf8") };
   } finally {
@@ -102,7 +137,7 @@ async function withNode(): Promise<SuiteResult> {
   }
 }
 
-async function withShim(): Promise<SuiteResult> {
+async function withShim({ module, directories, args, env, stdin }: Job): Promise<SuiteResult> {
   const { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } = await import(
     "@bjorn3/browser_wasi_shim"
   );
@@ -127,11 +162,19 @@ async function withShim(): Promise<SuiteResult> {
     { debug: false },
   );
   const imports = { wasi_snapshot_preview1: wasi.wasiImport };
-  const instance = new WebAssembly.Instance(program, imports) as Parameters<typeof wasi.start>[0];
+  const instance = new WebAssembly.Instance(module, imports) as Parameters<typeof wasi.start>[0];
   const code = wasi.start(instance);
   return { code, stdout: Buffer.concat(printed).toString() };
 }
 
 const SIDES = { threadfs: onTree, "node:wasi": withNode, browser_wasi_shim: withShim };
 
-parentPort?.postMessage(await SIDES[side]().catch((error: unknown): SuiteResult => ({ error: String(error) })));
+async function run(program: SuiteProgram): Promise<SuiteResult> {
+  try {
+    return await SIDES[program.side](jobOf(program));
+  } catch (error) {
+    return { error: String(error) };
+  }
+}
+
+parentPort?.on("message", async (program: SuiteProgram) => parentPort?.postMessage(await run(program)));

@@ -25,19 +25,37 @@ export async function wrongOn(side: Side, { code, stdout, ...program }: Specifie
   return stdout === undefined || stdout === result.stdout ? undefined : `it printed ${JSON.stringify(result.stdout)}`;
 }
 
-async function run(workerData: SuiteProgram): Promise<SuiteResult> {
-  const worker = new Worker(WORKER, { workerData, execArgv: ["--no-warnings"] });
+/** The threads that run programs, by side. They do not keep the process alive. */
+const workers = new Map<Side, Worker>();
+
+function workerOf(side: Side): Worker {
+  const known = workers.get(side);
+  if (known !== undefined) return known;
+  const worker = new Worker(WORKER, { execArgv: ["--no-warnings"] });
+  worker.unref();
+  workers.set(side, worker);
+  return worker;
+}
+
+/** Runs a program in the thread of its side. */
+async function run(program: SuiteProgram): Promise<SuiteResult> {
+  const { side } = program;
+  const worker = workerOf(side);
   let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise<SuiteResult>((resolve) => {
-      timer = setTimeout(() => resolve({ error: "it does not end" }), HANG_MS);
-      worker.once("message", resolve);
-      worker.once("error", (error) => resolve({ error: String(error) }));
-    });
-  } finally {
-    clearTimeout(timer);
+  const result = await new Promise<SuiteResult>((resolve) => {
+    timer = setTimeout(() => resolve({ error: "it does not end" }), HANG_MS);
+    worker.once("message", resolve);
+    worker.once("error", (error) => resolve({ error: String(error) }));
+    worker.postMessage(program);
+  });
+  clearTimeout(timer);
+  for (const event of ["message", "error"]) worker.removeAllListeners(event);
+  // What a program of node:wasi leaves open is closed with its thread.
+  if ("error" in result || side === "node:wasi") {
+    workers.delete(side);
     await worker.terminate();
   }
+  return result;
 }
 
 /** The others, with their versions. */
@@ -46,13 +64,15 @@ const OTHERS: readonly (readonly [Side, string])[] = [
   ["browser_wasi_shim", (JSON.parse(readFileSync(SHIM, "utf8")) as { version: string }).version],
 ];
 
-/** Prints how many of the programs pass with the others. The reporter prints no diagnostics of tests that pass. */
-export async function printOthers(programs: readonly Specified[]): Promise<void> {
-  for (const [side, version] of OTHERS) {
-    const failed: string[] = [];
-    for (const program of programs)
-      if ((await wrongOn(side, program)) !== undefined) failed.push(basename(program.file, ".wasm"));
-    const passed = `${programs.length - failed.length} of ${programs.length}`;
-    console.log(`${side} ${version}: ${passed}${failed.length === 0 ? "" : `; not ${failed.join(", ")}`}`);
-  }
+/** Says of each of the others how many of the programs pass with it. They run side by side. */
+export function countOthers(programs: readonly Specified[]): Promise<string[]> {
+  return Promise.all(
+    OTHERS.map(async ([side, version]) => {
+      const failed: string[] = [];
+      for (const program of programs)
+        if ((await wrongOn(side, program)) !== undefined) failed.push(basename(program.file, ".wasm"));
+      const passed = `${programs.length - failed.length} of ${programs.length}`;
+      return `${side} ${version}: ${passed}${failed.length === 0 ? "" : `; not ${failed.join(", ")}`}`;
+    }),
+  );
 }
