@@ -128,8 +128,10 @@ export function fileLocks(options: FileLockOptions): FileLocks {
       if (command === undefined || open === undefined) return undefined;
       const buffer = memory();
       const last = buffer.byteLength;
-      if (varargs < 0 || varargs + 4 > last) return -ERRNO.EFAULT;
-      const flock = new DataView(buffer).getUint32(varargs, true);
+      // An address above 2 GiB is negative for JavaScript.
+      const at = varargs >>> 0;
+      if (at + 4 > last) return -ERRNO.EFAULT;
+      const flock = new DataView(buffer).getUint32(at, true);
       return flock + FLOCK_SIZE > last
         ? -ERRNO.EFAULT
         : lockRange(open, command, new DataView(buffer, flock, FLOCK_SIZE));

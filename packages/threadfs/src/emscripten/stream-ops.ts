@@ -158,6 +158,15 @@ function seek(tree: Tree, stream: FsStream, offset: number, whence: number): num
   return position;
 }
 
+/** @throws ERRNO.ENOMEM */
+function zeros({ build }: Tree, length: number): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch {
+    throw build.error(ERRNO.ENOMEM);
+  }
+}
+
 /**
  * mmap(2): a copy of the file in the program's memory, which msync(2) and munmap(2) write back. FS passes an address before the length in old versions.
  */
@@ -166,10 +175,12 @@ function mmap(tree: Tree, stream: FsStream, rest: number[]): Mapping {
   if ((stream.node.mode & S_IFMT) !== S_IFREG) throw tree.build.error(ERRNO.ENODEV);
   const [length = 0, position = 0, prot = 0] = rest.slice(-4);
   const { build, calls } = tree;
+  if (!(Number.isSafeInteger(length) && length >= 0)) throw build.error(ERRNO.EINVAL);
+  if (!(Number.isSafeInteger(position) && position >= 0)) throw build.error(ERRNO.EINVAL);
   build.check(tree.statFile(file));
   const size = Math.max(Math.min((calls.attachment.stat[STAT.size] as number) - position, length), 0);
   // What is beyond the end of the file is zeros.
-  const contents = new Uint8Array(length);
+  const contents = zeros(tree, length);
   let done = 0;
   while (done < size) {
     const got = build.run(() => calls.read(file.fd, contents.subarray(done, size), position + done));
@@ -179,9 +190,10 @@ function mmap(tree: Tree, stream: FsStream, rest: number[]): Mapping {
   return build.mapped(contents, rest.length > 4 ? [0, length, 0, prot, MAP_PRIVATE] : [length, 0, prot, MAP_PRIVATE]);
 }
 
-/** msync(2): writes a mapping back, without making the file longer. */
-function msync(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number): number {
+/** msync(2): writes a mapping back, without making the file longer. @param flags those of mmap(2): old versions of Emscripten ask for private mappings too */
+function msync(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, flags: number): number {
   const file = fileOf(tree, stream);
+  if (flags & MAP_PRIVATE) return 0;
   const { build, calls } = tree;
   build.check(tree.statFile(file));
   const size = Math.max(Math.min((calls.attachment.stat[STAT.size] as number) - offset, length), 0);
@@ -219,8 +231,8 @@ export function streamOps(tree: Tree): object {
       build.run(() => build.check(core.sysFallocate(ctx, fd, 0, offset, length)));
     },
     mmap: (stream: FsStream, ...rest: number[]): Mapping => mmap(tree, stream, rest),
-    msync: (stream: FsStream, buffer: Bytes, offset: number, length: number): number =>
-      msync(tree, stream, buffer, offset, length),
+    msync: (stream: FsStream, buffer: Bytes, offset: number, length: number, flags = 0): number =>
+      msync(tree, stream, buffer, offset, length, flags),
     fsync(stream: FsStream): number {
       fileOf(tree, stream);
       return 0;

@@ -205,6 +205,11 @@ export class Descriptors {
     return this.#load(WORD.EXIT) !== 0;
   }
 
+  /** The code of a program that has ended. */
+  get exitCode(): number {
+    return this.#load(WORD.CODE) >>> 0;
+  }
+
   /** Atomics.compareExchange(), if another thread may see it. */
   #exchange(at: number, expected: number, value: number): number {
     const { words } = this;

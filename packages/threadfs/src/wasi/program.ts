@@ -8,14 +8,20 @@ import type { Descriptors } from "./descriptors.js";
 import { wasiErrno } from "./errno.js";
 import { Memory, SHORT } from "./memory.js";
 import type { Stream } from "./streams.js";
-import { WORD } from "./table.js";
 import { waiting } from "./waiting.js";
 
-/** Ends the program: thrown through its frames. */
-export class ProgramExit {
-  readonly code: number;
-  constructor(code: number) {
-    this.code = code;
+/**
+ * A program has exited: thrown through its frames. {@link Wasi.start} throws it with {@link WasiOptions.returnOnExit} false, {@link Wasi.initialize} and calls of a reactor's exports
+ * always.
+ */
+export class WasiExit extends Error {
+  /** The program's exit code. */
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`The program has exited with code ${exitCode}`);
+    this.name = "WasiExit";
+    this.exitCode = exitCode;
   }
 }
 
@@ -32,6 +38,11 @@ export class Program {
   readonly #sysRead: SystemCalls["core"]["sysRead"];
   readonly #sysClose: SystemCalls["core"]["sysClose"];
   readonly #shared: SharedBytes;
+  /** The buffers of the last vector after a driver's hook has let the memory grow, in the middle of a transfer. */
+  readonly #buffersAgain = (): Uint8Array[] => {
+    this.memory.refresh();
+    return this.memory.buffers();
+  };
   /** The address of the scratch area's part for contents. */
   readonly #io: number;
 
@@ -52,14 +63,15 @@ export class Program {
     this.#io = calls.attachment.io.byteOffset;
   }
 
-  /** Every call begins with this. @throws ProgramExit if another thread has ended the program */
+  /** Every call begins with this. @throws WasiExit if the program has ended, in this thread or in another one */
   enter(): void {
-    if (this.descriptors.exited) this.#exit();
+    if (this.descriptors.exited) this.exit();
     this.calls.checkOpen();
   }
 
-  #exit(): never {
-    throw new ProgramExit(Atomics.load(this.descriptors.words, WORD.CODE) >>> 0);
+  /** Leaves the program, which has ended: with the code of the thread that has ended it. */
+  exit(): never {
+    throw new WasiExit(this.descriptors.exitCode);
   }
 
   /** The same for a call by descriptor. Returns 0, EBADF or ENOTCAPABLE. */
@@ -101,14 +113,14 @@ export class Program {
   /** Functions that keep something are made in functions of their own: those before them would pay for it in each call. */
   #readLong(fd: number, position: number): number {
     const { core, ctx, attachment } = this.calls;
-    const buffers = this.memory.buffers();
-    return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysReadDirect(ctx, fd, position, n)));
+    const call = (n: number): number => core.sysReadDirect(ctx, fd, position, n);
+    return this.waiting(() => attachment.transfer.run(this.memory.buffers(), call, this.#buffersAgain));
   }
 
   #writeLong(fd: number, position: number): number {
     const { core, ctx, attachment } = this.calls;
-    const buffers = this.memory.buffers();
-    return this.waiting(() => attachment.transfer.run(buffers, (n) => core.sysWrite(ctx, fd, position, n)));
+    const call = (n: number): number => core.sysWrite(ctx, fd, position, n);
+    return this.waiting(() => attachment.transfer.run(this.memory.buffers(), call, this.#buffersAgain));
   }
 
   /** A short read or write again, after it has waited in vain for the other end of a pipe. @throws what is no such wait */

@@ -1,5 +1,8 @@
 /** Standard input, output and error that are not files of the tree: functions, and those of the host. */
+import { IO_SIZE } from "../../abi/limits.js";
 import { nodeModule, nodeProcess } from "../bridge/node.js";
+import { invalidArgType } from "../errors/errors.js";
+import { WASI_ERRNO } from "../errors/wasi-errno.js";
 
 /** Gives the next bytes of an input: at most `size`; none at its end. @throws whatever is to end the program */
 export type InputFunction = (size: number) => Uint8Array | string | null | undefined;
@@ -10,42 +13,45 @@ export type OutputFunction = (bytes: Uint8Array) => void;
 export interface Stream {
   /** It has nothing to read, and never will. */
   readonly isEmpty?: boolean;
-  /** Fills the buffers. Returns the bytes read, 0: the end. */
-  read(into: readonly Uint8Array[]): number;
-  write(bytes: Uint8Array): void;
+  /** The next bytes, at most so many; none: the end. Or a negative error of WASI. */
+  read(size: number): Uint8Array | number;
+  /** Returns how many bytes it has written, or a negative error of WASI. */
+  write(bytes: Uint8Array): number;
 }
 
-export const NO_STREAM: Stream = { isEmpty: true, read: () => 0, write: () => {} };
+const NOTHING = /* @__PURE__ */ new Uint8Array(0);
+
+export const NO_STREAM: Stream = { isEmpty: true, read: () => NOTHING, write: ({ length }) => length };
 
 /** An input of a function. What it gives and the program has no room for is kept for the next read. */
 export class FunctionInput implements Stream {
   readonly #next: InputFunction;
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = NOTHING;
 
   constructor(next: InputFunction) {
     this.#next = next;
   }
 
-  read(into: readonly Uint8Array[]): number {
-    let room = 0;
-    for (const { length } of into) room += length;
-    if (room === 0) return 0;
-    if (this.#rest.length === 0) {
-      const given = this.#next(room);
-      if (given === null || given === undefined) return 0;
-      this.#rest = typeof given === "string" ? new TextEncoder().encode(given) : given;
-    }
-    let done = 0;
-    for (const buffer of into) {
-      const part = this.#rest.subarray(0, buffer.length);
-      buffer.set(part);
-      this.#rest = this.#rest.subarray(part.length);
-      done += part.length;
-    }
-    return done;
+  /** @throws TypeError ERR_INVALID_ARG_TYPE if the function gives something else than bytes or a string */
+  read(size: number): Uint8Array {
+    if (size === 0) return NOTHING;
+    if (this.#rest.length === 0) this.#rest = this.#given(size);
+    const part = this.#rest.subarray(0, size);
+    this.#rest = this.#rest.subarray(part.length);
+    return part;
   }
 
-  write(): void {}
+  #given(size: number): Uint8Array {
+    const given: unknown = this.#next(size);
+    if (given === null || given === undefined) return NOTHING;
+    if (typeof given === "string") return new TextEncoder().encode(given);
+    if (given instanceof Uint8Array) return given;
+    throw invalidArgType("the result of options.stdin", "of type string or an instance of Uint8Array", given);
+  }
+
+  write({ length }: Uint8Array): number {
+    return length;
+  }
 }
 
 export class FunctionOutput implements Stream {
@@ -55,12 +61,14 @@ export class FunctionOutput implements Stream {
     this.#take = take;
   }
 
-  read(): number {
-    return 0;
+  read(): Uint8Array {
+    return NOTHING;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): number {
+    const { length } = bytes;
     this.#take(bytes);
+    return length;
   }
 }
 
@@ -71,6 +79,13 @@ interface HostFs {
 }
 
 const AGAIN_MS = 5;
+
+/** What an error of a call of the host is in WASI, negative. @throws what is no such error */
+function hostError(error: unknown): number {
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  if (typeof errno !== "number") throw error;
+  return -((WASI_ERRNO as Record<string, number>)[String(code)] ?? WASI_ERRNO.EIO);
+}
 
 /** A standard stream of the process. */
 class ProcessStream implements Stream {
@@ -94,23 +109,29 @@ class ProcessStream implements Stream {
     }
   }
 
-  read(into: readonly Uint8Array[]): number {
-    const first = into.find(({ length }) => length > 0);
-    if (first === undefined) return 0;
+  read(size: number): Uint8Array | number {
+    if (size === 0) return NOTHING;
     // Bytes of their own: the host's calls do not take all kinds of shared memory.
-    const bytes = new Uint8Array(first.length);
+    const bytes = new Uint8Array(Math.min(size, IO_SIZE));
     try {
-      const got = this.#again(() => this.#fs.readSync(this.#fd, bytes));
-      first.set(bytes.subarray(0, got));
-      return got;
+      return bytes.subarray(
+        0,
+        this.#again(() => this.#fs.readSync(this.#fd, bytes)),
+      );
     } catch (error) {
-      if ((error as { code?: unknown }).code === "EOF") return 0;
-      throw error;
+      return (error as { code?: unknown }).code === "EOF" ? NOTHING : hostError(error);
     }
   }
 
-  write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += this.#again(() => this.#fs.writeSync(this.#fd, bytes, done));
+  write(bytes: Uint8Array): number {
+    let done = 0;
+    try {
+      while (done < bytes.length) done += this.#again(() => this.#fs.writeSync(this.#fd, bytes, done));
+    } catch (error) {
+      // What has been written before has been written.
+      if (done === 0) return hostError(error);
+    }
+    return done;
   }
 }
 
@@ -124,14 +145,15 @@ class ConsoleStream implements Stream {
     this.#print = print;
   }
 
-  read(): number {
-    return 0;
+  read(): Uint8Array {
+    return NOTHING;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): number {
     const lines = (this.#line + this.#decoder.decode(bytes, { stream: true })).split("\n");
     this.#line = lines.pop() ?? "";
     for (const line of lines) this.#print(line);
+    return bytes.length;
   }
 }
 

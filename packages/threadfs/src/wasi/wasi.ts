@@ -26,24 +26,12 @@ import {
   type WasiThreadOptions,
 } from "./options.js";
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from "./preview1.js";
-import { Program, ProgramExit } from "./program.js";
+import { Program, WasiExit } from "./program.js";
 import { NO_STREAM, type Stream } from "./streams.js";
 import { WORD } from "./table.js";
 import { makeSpawn, runStarts } from "./threads.js";
 import { callsOf } from "./tree.js";
 import type { ProgramInstance, ProgramMemory, WasiHandle, WasiImports, WasiThreads } from "./types.js";
-
-/** A program has exited, and {@link WasiOptions.returnOnExit} is false. */
-export class WasiExit extends Error {
-  /** The program's exit code. */
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    super(`The program has exited with code ${exitCode}`);
-    this.name = "WasiExit";
-    this.exitCode = exitCode;
-  }
-}
 
 type Exports = Record<string, unknown>;
 
@@ -125,14 +113,16 @@ export class Wasi {
     const { _start, _initialize } = this.#beginOnce(instance);
     if (typeof _start !== "function") throw invalidArgType("instance.exports._start", "a function", _start);
     if (_initialize !== undefined) throw invalidArgType("instance.exports._initialize", "undefined", _initialize);
-    const { code } = this.#run(_start as () => void);
+    const exit = this.#run(_start as () => void);
     this.close();
-    return code;
+    if (exit !== undefined && !this.#returnOnExit) throw exit;
+    // That of another thread, if it has ended the program before.
+    return this.#program.descriptors.exitCode;
   }
 
   /**
    * Prepares a reactor, whose exports the caller then calls: calls its export `_initialize`, if there is one. {@link close} ends the program.
-   * @throws as {@link start}
+   * @throws as {@link start}; {@link WasiExit} if `_initialize` exits. An export that exits throws that too, and the program has ended then
    */
   initialize(instance: ProgramInstance): void {
     const { _start, _initialize } = this.#beginOnce(instance);
@@ -140,23 +130,26 @@ export class Wasi {
     if (_initialize === undefined) return;
     if (typeof _initialize !== "function")
       throw invalidArgType("instance.exports._initialize", "a function", _initialize);
-    this.#run(_initialize as () => void);
+    const exit = this.#run(_initialize as () => void);
+    if (exit !== undefined) throw exit;
   }
 
-  /** Calls the program. What it throws but for an exit ends it, and closes its descriptors. */
-  #run(call: () => void): { code: number } {
+  /** Calls the program. What it throws ends it, and closes its descriptors. Returns its exit; undefined: it has returned. */
+  #run(call: () => void): WasiExit | undefined {
     try {
       call();
-      return { code: 0 };
+      return undefined;
     } catch (error) {
-      if (!(error instanceof ProgramExit)) {
-        this.close(TRAPPED);
-        throw error;
-      }
-      if (this.#returnOnExit) return error;
-      this.close(error.code);
-      throw new WasiExit(error.code);
+      const isExit = this.#isExit(error);
+      this.close(TRAPPED);
+      if (isExit) return error as WasiExit;
+      throw error;
     }
+  }
+
+  /** Whether the program has thrown its exit: a function of its standard streams may have thrown that of another program. */
+  #isExit(error: unknown): boolean {
+    return error instanceof WasiExit && this.#program.descriptors.exited;
   }
 
   /** Runs threads of the program in this thread, as {@link runWasiThreads} says. @internal */
@@ -167,7 +160,7 @@ export class Wasi {
       try {
         (start as (id: number, argument: number) => void)(id, argument);
       } catch (error) {
-        if (error instanceof ProgramExit) return;
+        if (this.#isExit(error)) return;
         this.close(TRAPPED);
         throw error;
       }
@@ -183,7 +176,7 @@ export class Wasi {
   async ended(): Promise<number> {
     const { words } = this.#program.descriptors;
     while (Atomics.load(words, WORD.EXIT) === 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    return Atomics.load(words, WORD.CODE) >>> 0;
+    return this.#program.descriptors.exitCode;
   }
 
   /** Ends the program: closes its descriptors, and ends threads that call WASI. Idempotent. @param code the exit code that {@link ended} tells */

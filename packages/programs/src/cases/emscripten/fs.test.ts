@@ -179,6 +179,23 @@ eachBuild("a mapping is a copy that msync() writes back, as far as the file goes
   assert.deepEqual(FS.readdir("/").includes(".threadfs-mapped"), false);
 });
 
+// Taken out: the flags in msync(). These builds, as Emscripten had it before 3, call it for private mappings too, when they are unmapped.
+eachBuild("a private mapping is not written back, and lengths that no mapping has are refused", async (t, build) => {
+  const { FS, vfs, errno } = await withTree(t, build);
+  vfs.fs.writeFileSync("/file", "0123456789");
+  const stream = FS.open("/mnt/file", "r+");
+  // MAP_PRIVATE
+  FS.msync(stream, new Uint8Array(10).fill(0x61), 0, 10, 2);
+  assert.equal(vfs.fs.readFileSync("/file", "utf8"), "0123456789");
+  const address = FS.mmap.length === 6 ? [0] : [];
+  for (const length of [-1, Number.NaN, 2 ** 50]) {
+    assert.equal(
+      errno(() => FS.mmap(stream, ...address, length, 0, 3, 1)),
+      length > 0 ? 48 : 28,
+    );
+  }
+});
+
 eachBuild(
   "what a program passes is checked: closed and foreign descriptors, lengths beyond a buffer, devices",
   async (t, build) => {

@@ -55,6 +55,21 @@ class Locker {
   }
 }
 
+// Before, such an address was EFAULT: for JavaScript it is negative.
+test("a program with more than 2 GiB of memory may describe a lock in its upper half", async (t) => {
+  const [one, two] = await lockers(t);
+  const [a, b] = [one.FS.open("/mnt/file", "r+"), two.FS.open("/mnt/file", "r+")];
+  const at = 2 ** 31 + 64;
+  const buffer = new ArrayBuffer(at + 64);
+  const memory = new DataView(buffer);
+  memory.setUint32(at, at + 16, true);
+  memory.setInt16(at + 16, WRLCK, true);
+  const { fcntl64 } = fileLocks({ FS: one.FS, memory: () => buffer });
+  assert.equal(fcntl64(a.fd, SETLK, at | 0), 0);
+  assert.equal(two.fcntl(b.fd, SETLK, RDLCK), EAGAIN);
+  assert.equal(fcntl64(a.fd, SETLK, (at + 64) | 0), EFAULT);
+});
+
 async function lockers(t: TestContext): Promise<[Locker, Locker]> {
   const vfs = await createVfs({ maxBytes: 1 << 24, lockTimeoutMs: 20 });
   t.after(() => vfs.close());

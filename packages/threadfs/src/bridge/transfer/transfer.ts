@@ -34,6 +34,7 @@ export class Transfer {
   #buffers = NO_BUFFERS;
   /** The bytes that they had when the call began. A driver's hook may transfer a buffer away or resize it in the middle. */
   #lengths = NO_LENGTHS;
+  #again: (() => readonly Uint8Array[]) | undefined;
   /** Where the next piece begins: a buffer, and an offset in it. */
   #next = 0;
   #offset = 0;
@@ -47,9 +48,13 @@ export class Transfer {
     this.#shared = shared;
   }
 
-  /** Makes a call of the core that transfers the bytes of these buffers, of which there are `length`, at most MAX_RW_COUNT. */
-  run(buffers: readonly Uint8Array[], call: (length: number) => number): number {
+  /**
+   * Makes a call of the core that transfers the bytes of these buffers, of which there are `length`, at most MAX_RW_COUNT.
+   * @param again makes the buffers again after a driver's hook has let their memory grow, which takes it from views. Default: then the call fails with EFAULT
+   */
+  run(buffers: readonly Uint8Array[], call: (length: number) => number, again?: () => readonly Uint8Array[]): number {
     this.#buffers = buffers;
+    this.#again = again;
     this.#lengths = buffers.map((buffer) => buffer.length);
     this.#next = 0;
     this.#offset = 0;
@@ -58,6 +63,7 @@ export class Transfer {
     } finally {
       this.#buffers = NO_BUFFERS;
       this.#lengths = NO_LENGTHS;
+      this.#again = undefined;
     }
   }
 
@@ -134,10 +140,13 @@ export class Transfer {
 
   /** The buffer of the next piece. @throws RangeError if there is none, or it has become shorter */
   #buffer(): Uint8Array {
-    const buffer = this.#next < this.#buffers.length ? this.#buffers[this.#next] : undefined;
+    const buffer = this.#buffers[this.#next];
     if (buffer === undefined) throw new RangeError("no buffer is left");
-    if (buffer.length < this.#length()) throw new RangeError("a buffer is shorter than it was");
-    return buffer;
+    if (buffer.length >= this.#length()) return buffer;
+    this.#buffers = this.#again?.() ?? NO_BUFFERS;
+    const made = this.#buffers[this.#next];
+    if (made === undefined || made.length < this.#length()) throw new RangeError("a buffer is shorter than it was");
+    return made;
   }
 
   /** Offers a sink the first bytes; if it does not take them, has it make its buffer. */

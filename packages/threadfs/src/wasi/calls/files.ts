@@ -111,17 +111,24 @@ function makeDescriptorCalls(program: Program) {
     return wasiErrno(core.sysFsync(ctx, descriptors.fd));
   };
 
+  /** The right to seek implies that to tell. */
+  const enterTell = (fd: number): number => {
+    const failed = program.enterFd(fd, 0);
+    if (failed !== 0) return failed;
+    return descriptors.rights & (RIGHT.FD_TELL | RIGHT.FD_SEEK) ? 0 : ERRNO.ENOTCAPABLE;
+  };
+
   return {
     fd_seek(fd: number, offset: bigint, whence: number, result: number): number {
       const tells = offset === 0n && whence === SEEK_CUR;
-      const failed = program.enterFd(fd, tells ? RIGHT.FD_TELL : RIGHT.FD_SEEK | RIGHT.FD_TELL);
+      const failed = tells ? enterTell(fd) : program.enterFd(fd, RIGHT.FD_SEEK);
       if (failed !== 0) return failed;
       const linux = WHENCES[whence];
       if (linux === undefined) return ERRNO.EINVAL;
       return seek(Number(offset), linux, result >>> 0);
     },
     fd_tell(fd: number, result: number): number {
-      return program.enterFd(fd, RIGHT.FD_TELL) || seek(0, SEEK_CUR, result >>> 0);
+      return enterTell(fd) || seek(0, SEEK_CUR, result >>> 0);
     },
     fd_sync: (fd: number): number => sync(fd, RIGHT.FD_SYNC),
     fd_datasync: (fd: number): number => sync(fd, RIGHT.FD_DATASYNC),

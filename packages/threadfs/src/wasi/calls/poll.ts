@@ -37,6 +37,11 @@ interface Due {
 class Poll {
   readonly #program: Program;
   readonly #clock: (id: number) => bigint | undefined;
+  /**
+   * The subscriptions, copied: each is what it was when the call began, also where the events are written over them, or another thread writes there. So there are no more events than
+   * subscriptions, for which there is room.
+   */
+  #given = new DataView(new ArrayBuffer(0));
   #out = 0;
   #events = 0;
 
@@ -45,19 +50,13 @@ class Poll {
     this.#clock = clock;
   }
 
-  /** The program's memory: a clock of the host may have grown it. */
-  get #view(): DataView {
-    const { memory } = this.#program;
-    memory.refresh();
-    return memory.view;
-  }
-
-  /** Writes an event of the subscription at an address. */
+  /** Writes an event of the subscription at a place of the copy. */
   #add(from: number, error: number, type: number, bytes = 0, flags = 0): void {
     const { memory } = this.#program;
     const at = this.#out + this.#events++ * EVENT_SIZE;
-    const view = this.#view;
-    view.setBigUint64(at, view.getBigUint64(from, true), true);
+    // A clock of the host may have let it grow.
+    memory.refresh();
+    memory.view.setBigUint64(at, this.#given.getBigUint64(from, true), true);
     memory.setU64(at + 8, error | (type << 16));
     memory.setU64(at + 16, bytes);
     memory.setU64(at + 24, flags);
@@ -66,7 +65,7 @@ class Poll {
   /** Looks at one descriptor: adds its event, or returns what to wait for. */
   #look(from: number, type: number): Awaited | undefined {
     const { descriptors, calls } = this.#program;
-    const fd = this.#view.getUint32(from + 16, true);
+    const fd = this.#given.getUint32(from + 16, true);
     const failed = descriptors.find(fd, RIGHT.POLL_FD_READWRITE);
     const reads = type === EVENT.FD_READ;
     if (failed !== 0) {
@@ -100,9 +99,9 @@ class Poll {
     return Math.max(attachment.stat[STAT.size] - position, 0);
   }
 
-  /** The clock of the subscription at an address. An event is added where there is none. */
+  /** The clock of the subscription at a place of the copy. An event is added where there is none. */
   #due(at: number): Due | undefined {
-    const view = this.#view;
+    const view = this.#given;
     const clock = view.getUint32(at + 16, true);
     const timeout = view.getBigUint64(at + 24, true);
     const absolute = (view.getUint16(at + 40, true) & SUBSCRIPTION_ABSTIME) !== 0;
@@ -141,11 +140,10 @@ class Poll {
   }
 
   /** All descriptors of subscriptions. Returns what to wait for. */
-  #lookAll(from: number, count: number): Awaited[] {
+  #lookAll(): Awaited[] {
     const awaited: Awaited[] = [];
-    for (let n = 0; n < count; n++) {
-      const at = from + n * SUBSCRIPTION_SIZE;
-      const type = this.#view.getUint8(at + 8);
+    for (let at = 0; at < this.#given.byteLength; at += SUBSCRIPTION_SIZE) {
+      const type = this.#given.getUint8(at + 8);
       if (type !== EVENT.FD_READ && type !== EVENT.FD_WRITE) continue;
       const one = this.#look(at, type);
       if (one !== undefined) awaited.push(one);
@@ -155,18 +153,18 @@ class Poll {
 
   /** Waits until there is an event. Returns how many there are. */
   run(from: number, out: number, count: number): number {
+    this.#given = new DataView(this.#program.memory.bytes.slice(from, from + count * SUBSCRIPTION_SIZE).buffer);
     this.#out = out;
     this.#events = 0;
     const dues: Due[] = [];
-    for (let n = 0; n < count; n++) {
-      const at = from + n * SUBSCRIPTION_SIZE;
-      const type = this.#view.getUint8(at + 8);
+    for (let at = 0; at < this.#given.byteLength; at += SUBSCRIPTION_SIZE) {
+      const type = this.#given.getUint8(at + 8);
       const due = type === EVENT.CLOCK ? this.#due(at) : undefined;
       if (due !== undefined) dues.push(due);
       if (type > EVENT.FD_WRITE) this.#add(at, ERRNO.EINVAL, type);
     }
     for (;;) {
-      const awaited = this.#lookAll(from, count);
+      const awaited = this.#lookAll();
       const left = this.#tick(dues);
       if (this.#events > 0) return this.#events;
       this.#sleep(awaited, left);

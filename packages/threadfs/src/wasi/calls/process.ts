@@ -2,7 +2,7 @@
 import { MAX_THREADS } from "../../../abi/memory.js";
 import type { Descriptors } from "../descriptors.js";
 import { ERRNO, IGNORED_SIGNALS, SIGNAL_MAX, STOP_SIGNALS } from "../preview1.js";
-import { type Program, ProgramExit } from "../program.js";
+import type { Program } from "../program.js";
 import { WORD, wide, workerAt } from "../table.js";
 
 /** The most bytes that one call of the host makes. */
@@ -52,7 +52,7 @@ export function makeProcessCalls(program: Program) {
   const [args, environ] = [makeList(program, program.args), makeList(program, program.env)];
   const exit = (code: number): never => {
     endProgram(descriptors, code);
-    throw new ProgramExit(code >>> 0);
+    return program.exit();
   };
   return {
     args_sizes_get: args.sizes,

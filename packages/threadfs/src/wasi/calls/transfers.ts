@@ -15,8 +15,46 @@ function positionOf(offset: bigint): number {
   return unsigned >= TWO_63 ? -1 : Math.min(Number(unsigned), POSITION_MAX);
 }
 
+/** Transfers of the vector that was read last to and from a stream of the host, which was found last. Each writes the bytes moved to an address, and returns 0 or an error. */
+function makeStreamTransfers({ memory, descriptors, streams }: Program) {
+  const end = (result: number, address: number): number => {
+    if (result < 0) return -result;
+    memory.setU32(address, result);
+    return 0;
+  };
+
+  return {
+    read(result: number): number {
+      const bytes = streams[descriptors.stream]?.read(memory.total) ?? 0;
+      if (typeof bytes === "number") return end(bytes, result);
+      let done = 0;
+      // The stream may have let the memory grow.
+      memory.refresh();
+      for (const buffer of memory.buffers()) {
+        const part = bytes.subarray(done, done + buffer.length);
+        buffer.set(part);
+        done += part.length;
+      }
+      return end(done, result);
+    },
+    /** Writes as one piece, which the stream may keep. */
+    write(result: number): number {
+      const length = Math.min(memory.total, IO_SIZE);
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      for (const buffer of memory.buffers()) {
+        const part = buffer.subarray(0, length - done);
+        bytes.set(part, done);
+        done += part.length;
+      }
+      return end(length === 0 ? 0 : (streams[descriptors.stream]?.write(bytes) ?? length), result);
+    },
+  };
+}
+
 export function makeTransferCalls(program: Program) {
-  const { memory, descriptors, streams } = program;
+  const { memory, descriptors } = program;
+  const stream = makeStreamTransfers(program);
 
   /** Prepares a transfer. Returns 0 or an error. */
   const begin = (fd: number, rights: number, vectors: number, count: number, result: number): number => {
@@ -38,7 +76,7 @@ export function makeTransferCalls(program: Program) {
     if (failed !== 0) return failed;
     if (descriptors.fd >= 0) return end(program.read(descriptors.fd, position), result);
     if (position >= 0) return ERRNO.ESPIPE;
-    return end(streams[descriptors.stream]?.read(memory.buffers()) ?? 0, result);
+    return stream.read(result);
   };
 
   const write = (fd: number, vectors: number, count: number, position: number, result: number): number => {
@@ -47,21 +85,7 @@ export function makeTransferCalls(program: Program) {
     if (failed !== 0) return failed;
     if (descriptors.fd >= 0) return end(program.write(descriptors.fd, position), result);
     if (position >= 0) return ERRNO.ESPIPE;
-    return end(writeStream(descriptors.stream), result);
-  };
-
-  /** Writes the vector to a stream of the host, as one piece that it may keep. */
-  const writeStream = (stream: number): number => {
-    const length = Math.min(memory.total, IO_SIZE);
-    const bytes = new Uint8Array(length);
-    let done = 0;
-    for (const buffer of memory.buffers()) {
-      const part = buffer.subarray(0, length - done);
-      bytes.set(part, done);
-      done += part.length;
-    }
-    if (length > 0) streams[stream]?.write(bytes);
-    return length;
+    return stream.write(result);
   };
 
   /** The read of one short buffer that most reads are. -1: it is none. The other checks are those of read(). */
@@ -84,10 +108,12 @@ export function makeTransferCalls(program: Program) {
     fd_write: (fd: number, vectors: number, count: number, result: number): number =>
       write(fd, vectors >>> 0, count >>> 0, -1, result >>> 0),
     fd_pread(fd: number, vectors: number, count: number, offset: bigint, result: number): number {
+      program.enter();
       const position = positionOf(offset);
       return position < 0 ? ERRNO.EINVAL : read(fd, vectors >>> 0, count >>> 0, position, result >>> 0);
     },
     fd_pwrite(fd: number, vectors: number, count: number, offset: bigint, result: number): number {
+      program.enter();
       const position = positionOf(offset);
       return position < 0 ? ERRNO.EINVAL : write(fd, vectors >>> 0, count >>> 0, position, result >>> 0);
     },

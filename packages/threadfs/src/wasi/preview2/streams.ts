@@ -1,4 +1,5 @@
 /** `wasi:io/streams`: streams of files. Each has a position of its own, and keeps its file open. */
+import { EIO } from "../../../abi/errno.js";
 import { POLLIN, POLLOUT } from "../../../abi/flags.js";
 import { S_IFREG } from "../../../abi/mode.js";
 import { closed, DISPOSE, failed, hasMethods } from "./errors.js";
@@ -176,7 +177,8 @@ export class OutputStream extends FileStream {
   #write(contents: Uint8Array): void {
     const file = this.opened();
     for (let rest = contents; rest.length > 0; ) {
-      const wrote = file.write(rest, this.#position);
+      // A driver that writes nothing would be asked for ever.
+      const wrote = file.write(rest, this.#position) || -EIO;
       if (wrote < 0) {
         this.end();
         throw failed(wrote);

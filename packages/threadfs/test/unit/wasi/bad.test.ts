@@ -193,6 +193,42 @@ test("a driver's hook may grow the memory in the middle of a call", async (t) =>
   assert.ok(program.memory.buffer.byteLength > END);
 });
 
+// Before, a hook that let the memory grow took the buffers of a long transfer away: EFAULT, and a write that was cut.
+test("a driver's hook may grow the memory in the middle of a long transfer", async (t) => {
+  const { vfs, program } = await boxed(t);
+  const attributes = { ino: 2, mode: 0o100644, size: 1 << 20 };
+  const written: number[] = [];
+  vfs.registerDriver({
+    name: "growing",
+    root: () => ({ ino: 1, mode: 0o040755 }),
+    lookup: () => attributes,
+    read: (_ino, position, into) => {
+      program.memory.grow(1);
+      for (let i = 0; i < into.length; i++) into[i] = (position + i) % 251;
+      return into.length;
+    },
+    write: (_ino, position, bytes) => {
+      program.memory.grow(1);
+      for (let i = 0; i < bytes.length; i++) written[position + i] = bytes[i] as number;
+      return bytes.length;
+    },
+  });
+  vfs.mount(null, "/box/d", "growing");
+  const fd = program.opened(DIR, "d/g");
+  const length = 100_000;
+  const parts = [[8192, 5] as const, [16_384, length - 5] as const];
+  assert.equal(program.call("fd_read", fd, ...program.vectors(parts), RESULT), "SUCCESS");
+  assert.equal(program.result, length);
+  const bytes = parts.flatMap(([at, size]) => [...new Uint8Array(program.memory.buffer, at, size)]);
+  assert.deepEqual(
+    bytes,
+    Array.from({ length }, (_, i) => i % 251),
+  );
+  assert.equal(program.call("fd_pwrite", fd, ...program.vectors(parts), 0n, RESULT), "SUCCESS");
+  assert.equal(program.result, length);
+  assert.deepEqual(written, bytes);
+});
+
 const { REG, DIRECTORY } = { REG: 0o100644, DIRECTORY: 0o040755 };
 
 /** What each call with a result leaves, where the hooks of a driver and the clock of the tree are called meanwhile, and do something. */

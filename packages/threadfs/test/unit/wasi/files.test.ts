@@ -183,6 +183,19 @@ describe("what a descriptor is for", () => {
     assert.equal(typeof program.open(dir, "new", some), "number");
   });
 
+  // Before, both were asked for, and a descriptor with the right to seek alone could do neither.
+  test("the right to seek implies the one to tell", async (t) => {
+    const { program } = await boxed(t);
+    const fd = program.opened(DIR, "f", { rights: BigInt(RIGHT.FD_SEEK) });
+    assert.equal(program.call("fd_seek", fd, 4n, 0, RESULT), "SUCCESS");
+    assert.equal(program.call("fd_seek", fd, 0n, 1, RESULT), "SUCCESS");
+    assert.equal(program.result64, 4n);
+    assert.equal(program.call("fd_tell", fd, RESULT), "SUCCESS");
+    const neither = program.opened(DIR, "f", { rights: BigInt(RIGHT.FD_READ) });
+    assert.equal(program.call("fd_tell", neither, RESULT), "ENOTCAPABLE");
+    assert.equal(program.call("fd_seek", neither, 0n, 1, RESULT), "ENOTCAPABLE");
+  });
+
   test("preopens have the numbers from 3 on, and their names", async (t) => {
     const { program } = await boxed(t, { preopens: { "/": "/box", "/über": "/out" } });
     const names = [3, 4].map((fd) => {

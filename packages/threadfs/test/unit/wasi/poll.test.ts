@@ -114,6 +114,23 @@ describe("descriptors", () => {
     );
   });
 
+  // Before, an event could make another subscription of one that had been read, which then had two events: more than there was room for.
+  test("events may be written over the subscriptions, which are what they were when the call began", async (t) => {
+    const { program } = await boxed(t);
+    const { view } = program;
+    const [count, size, eventSize] = [4, 48, 32];
+    const end = program.memory.buffer.byteLength;
+    const events = end - count * eventSize;
+    // The first event's number for the caller lies over the type of the third subscription, which would become a read of descriptor 0.
+    const subscriptions = events - 2 * size - 8;
+    for (let n = 0; n < count; n++) view.setUint32(subscriptions + n * size + 16, n === 3 ? 99 : 1, true);
+    view.setBigUint64(subscriptions + 3 * size, 1n, true);
+    assert.equal(program.call("poll_oneoff", subscriptions, events, count, TestProgram.RESULT), "SUCCESS");
+    assert.equal(program.result, count);
+    const types = Array.from({ length: count }, (_, n) => view.getUint8(events + n * eventSize + 10));
+    assert.deepEqual(types, [EVENT.CLOCK, EVENT.CLOCK, EVENT.CLOCK, EVENT.CLOCK]);
+  });
+
   test("a pipe is ready when it has bytes or room, or its other end is gone", async (t) => {
     const { vfs, program } = await boxed(t);
     vfs.linux.mkfifoSync("/box/p");

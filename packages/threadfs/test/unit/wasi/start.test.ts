@@ -1,6 +1,9 @@
 /** threadfs/wasi: options, the start and the end of a program, its standard streams. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { createVfs } from "../../../dist/src/index.js";
 import { createWasi, type Wasi, WasiExit, type WasiOptions } from "../../../dist/src/wasi.js";
 import { boxed, DIR, TestProgram } from "./program.js";
@@ -56,6 +59,33 @@ describe("the start", () => {
     );
   });
 
+  // Before, start() returned its own thread's code, and ended() the other one.
+  test("the exit code is that of the thread that has ended the program first", async (t) => {
+    const { program } = await boxed(t);
+    const main = () => {
+      // What proc_exit of another thread does.
+      program.wasi.close(5);
+      exit(program, 3);
+    };
+    assert.equal(program.wasi.start(instance(program, main)), 5);
+    assert.equal(await program.wasi.ended(), 5);
+    const { program: other } = await boxed(t);
+    assert.equal(other.wasi.start(instance(other, () => other.wasi.close(6))), 6);
+  });
+
+  // Without isExit() the outer program would seem to have exited.
+  test("the exit of another program, which a stream throws, is no exit of this one", async (t) => {
+    const { program: inner } = await boxed(t, { returnOnExit: false });
+    const { program } = await boxed(t, {
+      stdout: () => inner.wasi.start(instance(inner, () => exit(inner, 3))),
+    });
+    assert.throws(
+      () => program.wasi.start(instance(program, () => program.write(1, "x"))),
+      (error) => error instanceof WasiExit && error.exitCode === 3,
+    );
+    assert.equal(await program.wasi.ended(), 134);
+  });
+
   test("a signal that is raised ends the program as a shell tells it, or is ignored", async (t) => {
     const { program } = await boxed(t);
     const main = () => {
@@ -67,7 +97,9 @@ describe("the start", () => {
     };
     assert.equal(program.wasi.start(instance(program, main)), 134);
   });
+});
 
+describe("a reactor", () => {
   test("a reactor is initialized, and lives until it is closed", async (t) => {
     const { vfs, program } = await boxed(t);
     let calls = 0;
@@ -77,6 +109,26 @@ describe("the start", () => {
     program.wasi.close();
     program.wasi.close();
     assert.equal(vfs.counters().openFiles, 0);
+  });
+
+  // Before, initialize() returned, and an export threw an object that was no Error.
+  test("a reactor that exits has ended: initialize() and its exports throw its exit", async (t) => {
+    const isExit = (code: number) => (error: unknown) => error instanceof WasiExit && error.exitCode === code;
+    const { vfs, program } = await boxed(t);
+    const _initialize = () => {
+      program.opened(DIR, "f");
+      exit(program, 3);
+    };
+    assert.throws(() => program.wasi.initialize({ exports: { memory: program.memory, _initialize } }), isExit(3));
+    assert.equal(vfs.counters().openFiles, 0);
+    const { program: other } = await boxed(t);
+    other.wasi.initialize({ exports: { memory: other.memory } });
+    assert.throws(() => exit(other, 4), isExit(4));
+    for (const name of Object.keys(other.calls)) {
+      // A negative position, which is refused before a descriptor is looked at.
+      const args = /_p(read|write)$/.test(name) ? [0, 0, 0, -1n, 0] : new Array<number>(9).fill(0);
+      assert.throws(() => other.calls[name]?.(...args), isExit(4), name);
+    }
   });
 
   test("what is no instance of a command, or of a reactor, is refused", async (t) => {
@@ -197,6 +249,38 @@ describe("standard streams", () => {
     vfs.fs.closeSync(stdin);
     vfs.fs.closeSync(stdout);
     assert.equal(vfs.counters().openFiles, 0);
+  });
+
+  // Before, an input was lost that had let the memory grow: its buffers were made before.
+  test("functions may let the memory grow, and an input gives bytes or a string", async (t) => {
+    const given: unknown[] = ["hello", 5, [104, 105]];
+    const grow = () => {
+      const { memory } = made[0] as TestProgram;
+      memory.grow(1);
+    };
+    const { program } = await boxed(t, {
+      stdin: () => {
+        grow();
+        return given.shift() as string;
+      },
+      stdout: grow,
+    });
+    const made = [program];
+    assert.equal(program.read(0, 9), "hello");
+    assert.equal(program.write(1, "text"), 4);
+    assert.throws(() => program.read(0, 9), { code: "ERR_INVALID_ARG_TYPE", message: /options\.stdin/ });
+    assert.throws(() => program.read(0, 9), { code: "ERR_INVALID_ARG_TYPE" });
+    assert.equal(program.read(0, 9), "", "the end");
+  });
+
+  // Before, each ended the program with the host's exception.
+  test("errors of the process's own streams are the program's", () => {
+    const [directory, readOnly] = [openSync(".", "r"), openSync(fileURLToPath(import.meta.url), "r")];
+    const path = fileURLToPath(new URL("inherited.process.js", import.meta.url));
+    const { stderr } = spawnSync(process.execPath, [path], { stdio: [directory, readOnly, "pipe"], encoding: "utf8" });
+    closeSync(directory);
+    closeSync(readOnly);
+    assert.equal(stderr, "EISDIR EBADF");
   });
 
   test("what a stream throws is what the program throws", async (t) => {

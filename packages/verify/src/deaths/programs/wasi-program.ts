@@ -9,7 +9,7 @@ import {
   type VfsHandle,
 } from "../../../../threadfs/dist/src/index.js";
 import { ERRNO, OFLAG, RIGHT, WRITE_RIGHTS } from "../../../../threadfs/dist/src/wasi/preview1.js";
-import { ProgramExit } from "../../../../threadfs/dist/src/wasi/program.js";
+import { WasiExit } from "../../../../threadfs/dist/src/wasi/program.js";
 import { TableThread, wide, workerAt } from "../../../../threadfs/dist/src/wasi/table.js";
 import { createWasi, programOf, type Wasi } from "../../../../threadfs/dist/src/wasi/wasi.js";
 import type { WasiHandle } from "../../../../threadfs/dist/src/wasi.js";
@@ -297,7 +297,7 @@ export class WasiProgram {
 
 /** The code of a program that has ended, if that was thrown. */
 function exitCodeOf(error: unknown): number | undefined {
-  return error instanceof ProgramExit ? error.code : undefined;
+  return error instanceof WasiExit ? error.exitCode : undefined;
 }
 
 /** What a number of the program is. */

@@ -94,6 +94,24 @@ test("an error of a write closes the stream, and filesystem-error-code tells whi
   small.close();
 });
 
+// Before, the stream asked the driver for ever.
+test("a driver that writes nothing is an error of the stream", async (t) => {
+  const { vfs, box } = await boxed(t);
+  let asked = 0;
+  vfs.registerDriver({
+    name: "full",
+    root: () => ({ ino: 1, mode: 0o040755 }),
+    lookup: () => ({ ino: 2, mode: 0o100644, size: 0 }),
+    write: (_node, _position, bytes) => (asked++ === 0 ? 4 : asked > 9 ? bytes.length : 0),
+  });
+  vfs.fs.mkdirSync("/box/full");
+  vfs.mount(null, "/box/full", "full");
+  const stream = box.openAt(FOLLOW, "full/f", {}, BOTH).writeViaStream(0n);
+  stream.checkWrite();
+  assert.throws(() => stream.write(new Uint8Array(10)), { tag: "last-operation-failed" });
+  assert.equal(asked, 2);
+});
+
 test("a component that writes more than it may traps, and nothing is written", async (t) => {
   const { vfs, open } = await boxed(t);
   const stream = open("f").writeViaStream(0n);
