@@ -8,22 +8,8 @@ import type { Descriptors } from "./descriptors.js";
 import { wasiErrno } from "./errno.js";
 import { Memory, SHORT } from "./memory.js";
 import type { Stream } from "./streams.js";
+import { WasiExit } from "./types.js";
 import { waiting } from "./waiting.js";
-
-/**
- * A program has exited: thrown through its frames. {@link Wasi.start} throws it with {@link WasiOptions.returnOnExit} false, {@link Wasi.initialize} and calls of a reactor's exports
- * always.
- */
-export class WasiExit extends Error {
-  /** The program's exit code. */
-  readonly exitCode: number;
-
-  constructor(exitCode: number) {
-    super(`The program has exited with code ${exitCode}`);
-    this.name = "WasiExit";
-    this.exitCode = exitCode;
-  }
-}
 
 export class Program {
   readonly calls: SystemCalls;

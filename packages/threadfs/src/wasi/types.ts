@@ -1,4 +1,4 @@
-/** The types of `threadfs/wasi` that need those of no host. */
+/** The types of `threadfs/wasi` that need those of no host, and the exit of a program. */
 import type { VfsHandle } from "../bridge/handle.js";
 
 /** What is used of a `WebAssembly.Memory`. */
@@ -31,4 +31,19 @@ export interface WasiThreads {
   readonly module: object;
   /** Its memory, a shared WebAssembly.Memory, which it imports as `env.memory`. */
   readonly memory: ProgramMemory;
+}
+
+/**
+ * A program has exited: thrown through its frames. `start` throws it with `returnOnExit` false, `initialize` and calls of a reactor's exports
+ * always.
+ */
+export class WasiExit extends Error {
+  /** The program's exit code. */
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`The program has exited with code ${exitCode}`);
+    this.name = "WasiExit";
+    this.exitCode = exitCode;
+  }
 }

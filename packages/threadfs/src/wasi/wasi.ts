@@ -26,12 +26,19 @@ import {
   type WasiThreadOptions,
 } from "./options.js";
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from "./preview1.js";
-import { Program, WasiExit } from "./program.js";
+import { Program } from "./program.js";
 import { NO_STREAM, type Stream } from "./streams.js";
 import { WORD } from "./table.js";
 import { makeSpawn, runStarts } from "./threads.js";
 import { callsOf } from "./tree.js";
-import type { ProgramInstance, ProgramMemory, WasiHandle, WasiImports, WasiThreads } from "./types.js";
+import {
+  type ProgramInstance,
+  type ProgramMemory,
+  WasiExit,
+  type WasiHandle,
+  type WasiImports,
+  type WasiThreads,
+} from "./types.js";
 
 type Exports = Record<string, unknown>;
 

@@ -9,8 +9,8 @@ import {
   type VfsHandle,
 } from "../../../../threadfs/dist/src/index.js";
 import { ERRNO, OFLAG, RIGHT, WRITE_RIGHTS } from "../../../../threadfs/dist/src/wasi/preview1.js";
-import { WasiExit } from "../../../../threadfs/dist/src/wasi/program.js";
 import { TableThread, wide, workerAt } from "../../../../threadfs/dist/src/wasi/table.js";
+import { WasiExit } from "../../../../threadfs/dist/src/wasi/types.js";
 import { createWasi, programOf, type Wasi } from "../../../../threadfs/dist/src/wasi/wasi.js";
 import type { WasiHandle } from "../../../../threadfs/dist/src/wasi.js";
 import { shippingCore } from "../../binary/core.js";
