@@ -21,7 +21,7 @@ export function makeSpawn({ words, pairs, thread }: Descriptors): (argument: num
       const at = workerAt(slot);
       const worker = Atomics.load(words, at);
       if (worker >= 0 || thread.hasEnded(worker)) continue;
-      const id = (Atomics.add(words, WORD.NEXT_ID, 1) % ID_MAX) + 1;
+      const id = ((Atomics.add(words, WORD.NEXT_ID, 1) >>> 0) % ID_MAX) + 1;
       const waits = wide(worker, 0);
       if (Atomics.compareExchange(pairs, at / 2, waits, wide(id, argument)) !== waits) continue;
       Atomics.notify(words, at);
@@ -29,6 +29,16 @@ export function makeSpawn({ words, pairs, thread }: Descriptors): (argument: num
     }
     return -ERRNO.EAGAIN;
   };
+}
+
+/** How many workers wait to run threads. */
+export function waitingWorkers({ words, thread }: Descriptors): number {
+  let waiting = 0;
+  for (let slot = 0; slot < MAX_THREADS; slot++) {
+    const worker = Atomics.load(words, workerAt(slot));
+    if (worker < 0 && !thread.hasEnded(worker)) waiting++;
+  }
+  return waiting;
 }
 
 /** Runs threads in this worker until the program has ended. */

@@ -1,10 +1,11 @@
 /** A program of WASI preview 1 on the tree. */
 import { O_DIRECTORY, O_RDONLY } from "../../abi/flags.js";
+import { MAX_THREADS } from "../../abi/memory.js";
 import * as STAT from "../../abi/stat.js";
 import { type AttachOptions, attachVfs } from "../api/attach.js";
 import type { Context } from "../api/context.js";
 import type { Vfs } from "../api/vfs.js";
-import { codedError, invalidArgType } from "../errors/errors.js";
+import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
 import { toPath } from "../node-fs/args.js";
 import { utf8Bytes } from "../node-fs/bytes.js";
 import type { SystemCalls } from "../node-fs/system-calls.js";
@@ -29,7 +30,7 @@ import { DIRECTORY_RIGHTS, FILE_RIGHTS, FILETYPE, RIGHT, STREAM_RIGHTS } from ".
 import { Program } from "./program.js";
 import { NO_STREAM, type Stream } from "./streams.js";
 import { WORD } from "./table.js";
-import { makeSpawn, runStarts } from "./threads.js";
+import { makeSpawn, runStarts, waitingWorkers } from "./threads.js";
 import { callsOf } from "./tree.js";
 import {
   type ProgramInstance,
@@ -177,6 +178,22 @@ export class Wasi {
   }
 
   /**
+   * Waits until so many workers wait to run threads of the program ({@link runWasiThreads}), or the program has ended: before {@link start}, for a program that needs its threads at once.
+   * @throws TypeError ERR_INVALID_ARG_TYPE; RangeError ERR_OUT_OF_RANGE
+   */
+  async workersReady(count: number): Promise<void> {
+    if (typeof count !== "number") throw invalidArgType("count", "of type number", count);
+    if (!Number.isInteger(count) || count < 0 || count >= MAX_THREADS) {
+      throw outOfRange("count", `an integer from 0 to ${MAX_THREADS - 1}`, count);
+    }
+    const { descriptors, calls } = this.#program;
+    while (!descriptors.exited && waitingWorkers(descriptors) < count) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      calls.checkOpen();
+    }
+  }
+
+  /**
    * When the program has ended, in any of its threads: its exit code. Threads that compute, or wait for each other, do not end by themselves: terminate their workers
    * then.
    */
@@ -203,6 +220,7 @@ export class Wasi {
 
 /** The exit code of a program that trapped: that of a process which abort(3) ends. */
 const TRAPPED = 134;
+/** How often this thread looks whether what it waits for has happened, in milliseconds. */
 const LOOK_MS = 20;
 
 /** The streams of the host among the three standard ones. */

@@ -81,7 +81,7 @@ const moduleOf = (body: readonly number[]): WebAssembly.Module =>
     ]),
   );
 
-/** A program of which so many workers wait to run threads. */
+/** A program of which so many workers run threads. Each has said that it is about to wait. */
 async function threaded(t: TestContext, count: number, body = BODY) {
   const { vfs, program: first } = await boxed(t);
   const memory = new WebAssembly.Memory({ initial: INITIAL, maximum: MAXIMUM, shared: true });
@@ -119,6 +119,28 @@ async function threaded(t: TestContext, count: number, body = BODY) {
 test("without a worker that waits a thread is refused: EAGAIN", async (t) => {
   const { spawn } = await threaded(t, 0);
   assert.equal(spawn(NOTHING), -6);
+});
+
+// Taken out: the wait. The workers have begun to attach, and no thread can be started.
+test("when the workers are ready, each is given a thread at once", async (t) => {
+  const { program, spawn, run, ends } = await threaded(t, 3);
+  await program.wasi.workersReady(3);
+  assert.deepEqual(
+    [1, 2, 3].map(() => spawn(NOTHING) > 0),
+    [true, true, true],
+  );
+  for (const count of [-1, 1.5, 256, Number.NaN]) {
+    await assert.rejects(program.wasi.workersReady(count), { code: "ERR_OUT_OF_RANGE" });
+  }
+  await assert.rejects(program.wasi.workersReady("3" as never), { code: "ERR_INVALID_ARG_TYPE" });
+  const never = program.wasi.workersReady(4);
+  run(() => program.calls.proc_exit?.(0));
+  await never;
+  await Promise.all(ends);
+  const { vfs, program: closed } = await boxed(t);
+  const left = closed.wasi.workersReady(1);
+  vfs.close();
+  await assert.rejects(left, { code: "ERR_THREADFS_CLOSED" });
 });
 
 // Fails when makeSpawn() does not ask whether the worker that waits has ended.
