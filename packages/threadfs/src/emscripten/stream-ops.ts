@@ -128,8 +128,17 @@ function setAppends({ calls }: Tree, file: OpenFile, appends: boolean): void {
   file.appends = appends;
 }
 
-function write(tree: Tree, stream: FsStream, buffer: Bytes, offset: number, length: number, position: number): number {
+function write(
+  tree: Tree,
+  stream: FsStream,
+  given: Bytes | number[],
+  offset: number,
+  length: number,
+  position: number,
+): number {
   const file = fileOf(tree, stream);
+  // FS.createDataFile() makes an array of a string.
+  const buffer = Array.isArray(given) ? Uint8Array.from(given) : given;
   checkPart(tree, buffer, offset, length);
   const at = offsetOf(tree, file, position);
   const { calls, build } = tree;

@@ -179,6 +179,13 @@ eachBuild("a mapping is a copy that msync() writes back, as far as the file goes
   assert.deepEqual(FS.readdir("/").includes(".threadfs-mapped"), false);
 });
 
+// Before, that was EFAULT: FS passes an array of numbers on.
+test("FS.createDataFile() makes a file of a string", async (t) => {
+  const { FS, vfs } = await withTree(t, "sql-wasm-debug");
+  FS.createDataFile("/mnt", "file", "text \u00ff", true, true);
+  assert.equal(vfs.fs.readFileSync("/file", "latin1"), "text \u00ff");
+});
+
 // Taken out: the flags in msync(). These builds, as Emscripten had it before 3, call it for private mappings too, when they are unmapped.
 eachBuild("a private mapping is not written back, and lengths that no mapping has are refused", async (t, build) => {
   const { FS, vfs, errno } = await withTree(t, build);

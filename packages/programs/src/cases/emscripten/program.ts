@@ -42,6 +42,7 @@ export interface ProgramFs {
   msync(stream: Stream, buffer: Uint8Array, offset: number, length: number, flags: number): number;
   readFile(path: string, options: { encoding: "utf8" }): string;
   writeFile(path: string, data: string): void;
+  createDataFile(parent: string, name: string, data: string, canRead: boolean, canWrite: boolean): void;
   lookupNode(parent: object, name: string): { mode: number };
   streams: (Stream | null)[];
 }
