@@ -75,7 +75,7 @@ export class Build {
     this.#ErrnoError = errorClass(fs);
     const error = new this.#ErrnoError(ERRNO.EEXIST) as unknown as Record<string, unknown>;
     this.#errnoKey = Object.keys(error).find((key) => error[key] === ERRNO.EEXIST) ?? "errno";
-    this.#walks = Walks.take(fs);
+    this.#walks = Walks.take(fs, (walk) => this.#again(walk, (error) => error === this.#disturbed));
     this.#callAgain();
     this.#followUnmounts();
     this.#followStats();
@@ -83,7 +83,8 @@ export class Build {
 
   /**
    * Makes calls again whose steps another thread has come between. FS.open() finds no file and is to create one, which is there by then; or finds one, which
-   * is gone when it is to be emptied, or a link when it is to be opened. FS.rename() finds the new name taken or free, and checks that once more.
+   * is gone when it is to be emptied, or a link when it is to be opened. FS.rename() finds the new name taken or free, and checks that once more. A walk, which is in {@link Walks},
+   * finds a link that is none when its body is asked for.
    */
   #callAgain(): void {
     const fs = this.#fs;
@@ -180,7 +181,7 @@ export class Build {
     }
   }
 
-  /** The error of a file that FS has found a moment ago, and that is gone, or a link by now. */
+  /** The error of a file that FS has found a moment ago, and that is gone, a link, or no link by now. */
   disturbed(errno: number): Error {
     this.#disturbed = this.error(errno);
     return this.#disturbed;

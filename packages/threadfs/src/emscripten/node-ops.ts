@@ -121,6 +121,16 @@ function symlink(tree: Tree, parent: FsNode, name: string, target: string): FsNo
   return tree.lookup(parent, name);
 }
 
+/** The body of a link that FS has found. */
+function readlink(tree: Tree, node: FsNode): string {
+  const { build } = tree;
+  try {
+    return build.run(() => tree.fs.readlinkSync(tree.pathOf(node)) as string);
+  } catch (error) {
+    throw build.errnoOf(error) === ERRNO.EINVAL ? build.disturbed(ERRNO.EINVAL) : error;
+  }
+}
+
 /** link(2), of builds whose FS has it. `from` is a path of the program. */
 function link(tree: Tree, parent: FsNode, name: string, from: string, flags = 0): FsNode {
   const { core, ctx } = tree.calls;
@@ -165,7 +175,7 @@ export function nodeOps(tree: Tree): object {
     rmdir: (parent: FsNode, name: string): void => remove(parent, name, AT_REMOVEDIR),
     readdir: (node: FsNode): string[] => [".", "..", ...build.run(() => fs.readdirSync(tree.pathOf(node)) as string[])],
     symlink: (parent: FsNode, name: string, target: string): FsNode => symlink(tree, parent, name, target),
-    readlink: (node: FsNode): string => build.run(() => fs.readlinkSync(tree.pathOf(node)) as string),
+    readlink: (node: FsNode): string => readlink(tree, node),
     link: (parent: FsNode, name: string, from: string, flags?: number): FsNode => link(tree, parent, name, from, flags),
     statfs: (): object => statfs(tree),
   };

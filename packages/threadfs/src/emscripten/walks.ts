@@ -76,17 +76,21 @@ export class Walks {
   readonly #find: LookupPath;
   readonly #places: Place[] = [];
 
-  /** Takes the place of FS.lookupPath(). @returns undefined: the Closure compiler has renamed what this needs */
-  static take(fs: RawFs): Walks | undefined {
+  /**
+   * Takes the place of FS.lookupPath().
+   * @param again makes a walk, and makes it again if another thread has come between its steps
+   * @returns undefined: the Closure compiler has renamed what this needs
+   */
+  static take(fs: RawFs, again: (walk: () => Found) => Found): Walks | undefined {
     const { lookupPath, cwd } = fs;
     return typeof lookupPath === "function" && typeof cwd === "function"
-      ? new Walks(fs, lookupPath as LookupPath)
+      ? new Walks(fs, lookupPath as LookupPath, again)
       : undefined;
   }
 
-  private constructor(fs: RawFs, find: LookupPath) {
+  private constructor(fs: RawFs, find: LookupPath, again: (walk: () => Found) => Found) {
     this.#fs = fs;
-    this.#find = (path, options) => find.call(fs, path, options);
+    this.#find = (path, options) => again(() => find.call(fs, path, options));
     fs.lookupPath = (path: string, options: LookupOptions = {}) => this.#lookup(path, options) as { node: FsNode };
   }
 

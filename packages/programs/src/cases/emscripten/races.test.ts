@@ -67,6 +67,28 @@ eachBuild(
   },
 );
 
+// Before, the call failed with EINVAL, which no lookup has.
+test("a walk that finds a link, which is a file when its body is asked for, is made again", async (t) => {
+  const { FS, vfs, errno } = await withTree(t, "sql-wasm-debug");
+  vfs.fs.symlinkSync("elsewhere", "/name");
+  const { readlink } = FS;
+  let changes = 1;
+  FS.readlink = (path) => {
+    if (changes-- > 0) {
+      vfs.fs.writeFileSync("/new", "a file");
+      vfs.fs.renameSync("/new", "/name");
+    }
+    return readlink.call(FS, path);
+  };
+  assert.equal(FS.stat("/mnt/name").size, 6);
+  assert.equal(changes, 0);
+  assert.equal(
+    errno(() => FS.readlink("/mnt/name")),
+    28,
+    "the program's own readlink()",
+  );
+});
+
 eachBuild("an open file stays usable when others remove or replace its name", async (t, build) => {
   const { FS, vfs } = await withTree(t, build);
   const { fs } = vfs;
