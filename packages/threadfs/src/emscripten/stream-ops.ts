@@ -1,5 +1,7 @@
 /** What FS asks of a file system for an open file. A position is the program's: only the tree's end of a file that is appended to is the tree's. */
 import {
+  F_SETLK,
+  F_UNLCK,
   O_ACCMODE,
   O_APPEND,
   O_CREAT,
@@ -65,12 +67,20 @@ function close(tree: Tree, stream: FsStream): void {
 
 function closeFile(tree: Tree, stream: FsStream): void {
   const { treeFile } = stream;
-  if (treeFile === undefined || treeFile.fd < 0 || tree.build.isShared(stream)) return;
+  if (treeFile === undefined || treeFile.fd < 0) return;
+  const { calls, build } = tree;
   const { fd } = treeFile;
-  treeFile.fd = -1;
-  const { calls } = tree;
+  const isLast = !build.isShared(stream);
+  if (isLast) treeFile.fd = -1;
   // The tree, or the context, has been closed meanwhile, and its descriptors with it.
-  if (!calls.closed && calls.attachment.state === 0) calls.closeQuietly(fd);
+  if (calls.closed || calls.attachment.state !== 0) return;
+  if (isLast) calls.closeQuietly(fd);
+  // Whichever descriptor of a file is closed, the locks of fcntl(2) on it end.
+  else {
+    calls.attachment.nowOrLater(() => {
+      if (treeFile.fd === fd) calls.core.sysFcntlLock(calls.ctx, fd, F_SETLK, F_UNLCK, SEEK_SET, 0, 0);
+    });
+  }
 }
 
 /** Where a call reads or writes; -1: at the file's own position, where a pipe ends. @throws ERRNO.EINVAL */

@@ -163,9 +163,10 @@ export class Wasi {
   /** Runs threads of the program in this thread, as {@link runWasiThreads} says. @internal */
   runThreads(instantiate: (imports: WasiImports) => ProgramInstance): void {
     runStarts(this.#program.descriptors, (id, argument) => {
-      const { wasi_thread_start: start } = this.#begin(instantiate(this.#imports));
-      if (typeof start !== "function") throw invalidArgType("instance.exports.wasi_thread_start", "a function", start);
       try {
+        const { wasi_thread_start: start } = this.#begin(instantiate(this.#imports));
+        if (typeof start !== "function")
+          throw invalidArgType("instance.exports.wasi_thread_start", "a function", start);
         (start as (id: number, argument: number) => void)(id, argument);
       } catch (error) {
         if (this.#isExit(error)) return;

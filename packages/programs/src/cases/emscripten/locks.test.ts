@@ -55,6 +55,22 @@ class Locker {
   }
 }
 
+// Before, the lock stayed until the last duplicate was closed.
+test("a lock of fcntl() ends when a duplicate of its descriptor is closed, as in Linux; one of flock() with the last", async (t) => {
+  const [one, two] = await lockers(t);
+  const [a, b] = [one.FS.open("/mnt/file", "r+"), two.FS.open("/mnt/file", "r+")];
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(a)), a) as typeof a;
+  copy.fd = one.FS.streams.length;
+  one.FS.streams[copy.fd] = copy;
+  assert.equal(one.fcntl(a.fd, SETLK, WRLCK), 0);
+  assert.equal(one.locks.flock(a.fd, EX), 0);
+  one.FS.close(copy);
+  assert.equal(two.fcntl(b.fd, SETLK, WRLCK), 0);
+  assert.equal(two.locks.flock(b.fd, EX | NB), EAGAIN);
+  one.FS.close(a);
+  assert.equal(two.locks.flock(b.fd, EX | NB), 0);
+});
+
 // Before, such an address was EFAULT: for JavaScript it is negative.
 test("a program with more than 2 GiB of memory may describe a lock in its upper half", async (t) => {
   const [one, two] = await lockers(t);

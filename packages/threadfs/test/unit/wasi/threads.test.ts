@@ -53,8 +53,8 @@ const FLAGS_BODY = [
   0x0b,
 ];
 
-/** A program whose threads have this body. */
-const moduleOf = (body: readonly number[]): WebAssembly.Module =>
+/** A program whose threads have this body. @param name of the export with which they start */
+const moduleOf = (body: readonly number[], name = "wasi_thread_start"): WebAssembly.Module =>
   new WebAssembly.Module(
     new Uint8Array([
       ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
@@ -76,17 +76,17 @@ const moduleOf = (body: readonly number[]): WebAssembly.Module =>
         ].map(([name, type]) => [...text("wasi_snapshot_preview1"), ...text(name), 0, type]),
       ]),
       ...section(3, [[2]]),
-      ...section(7, [[...text("wasi_thread_start"), 0, 2 + 3]]),
+      ...section(7, [[...text(name), 0, 2 + 3]]),
       ...section(10, [[body.length, ...body]]),
     ]),
   );
 
 /** A program of which so many workers run threads. Each has said that it is about to wait. */
-async function threaded(t: TestContext, count: number, body = BODY) {
+async function threaded(t: TestContext, count: number, body = BODY, name?: string) {
   const { vfs, program: first } = await boxed(t);
   const memory = new WebAssembly.Memory({ initial: INITIAL, maximum: MAXIMUM, shared: true });
   const program = new TestProgram(first.wasi, memory);
-  const workerData = { handle: program.wasi.handle, module: moduleOf(body), memory };
+  const workerData = { handle: program.wasi.handle, module: moduleOf(body, name), memory };
   const url = new URL("./thread.worker.js", import.meta.url);
   const workers = Array.from({ length: count }, () => new Worker(url, { workerData }));
   const errors: Error[] = [];
@@ -236,6 +236,18 @@ describe("the end of one thread is that of the program", () => {
     await Promise.all(ends);
     assert.deepEqual(errors, []);
     assert.equal(vfs.counters().openFiles, 0);
+  });
+
+  // Before, the program went on, and waited for a thread that there was not.
+  test("what cannot start: the worker's error says so", async (t) => {
+    const { program, start, run, errors, ends } = await threaded(t, 1, BODY, "wasi_other_start");
+    assert.equal(
+      run(() => start(NOTHING)),
+      134,
+    );
+    assert.equal(await program.wasi.ended(), 134);
+    await Promise.all(ends);
+    assert.match(String(errors[0]), /wasi_thread_start/);
   });
 
   test("its trap: the worker's error says so", async (t) => {
