@@ -1,5 +1,5 @@
 /**
- * Writes what TypeScript knows of the core, as the compiler of the core sees it. Runs before tsc, in the folder of the library:
+ * Writes what TypeScript knows of the core, as the compiler of the core sees it. build-core.ts runs it, in the folder of the library:
  *
  *   node ../tools/dist/core-declarations.js
  *
