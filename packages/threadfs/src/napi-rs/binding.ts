@@ -4,7 +4,7 @@ import type { Vfs } from "../api/vfs.js";
 import { type KeysOf, readOptions } from "../bridge/options.js";
 import { exitIsProof, isWorker } from "../bridge/threads.js";
 import { hostLocks } from "../bridge/web-locks.js";
-import { invalidArgType, outOfRange } from "../errors/errors.js";
+import { codedError, ignoreError, invalidArgType, outOfRange } from "../errors/errors.js";
 import type { WasiOptions } from "../wasi/options.js";
 import { callsOf } from "../wasi/tree.js";
 import type { ProgramMemory } from "../wasi/types.js";
@@ -120,6 +120,33 @@ function toOptions(value: unknown): BindingOptions {
   return given;
 }
 
+/** What `createWorker` has returned, if it is a worker. @throws TypeError ERR_INVALID_ARG_TYPE */
+function toWorker(value: unknown): BindingWorker {
+  const { postMessage, terminate } = (value ?? {}) as Partial<BindingWorker>;
+  if (typeof postMessage === "function" && typeof terminate === "function") return value as BindingWorker;
+  throw invalidArgType("options.createWorker()", "a Worker", value);
+}
+
+/** Tells of the end of a worker before the binding has started, for which its start would wait without end. Browsers do not tell of it. */
+class EarlyEnd {
+  #tell: (error: Error) => void = () => {};
+  readonly promise = new Promise<never>((_resolve, reject) => {
+    this.#tell = reject;
+  });
+
+  constructor() {
+    // The binding may have started, or have failed otherwise.
+    this.promise.catch(ignoreError);
+  }
+
+  watch(worker: BindingWorker): void {
+    if (!isWorker(worker)) return;
+    const message =
+      "A worker of the binding has ended before the binding had started: its script has to call runBindingThreads(), before its first await";
+    worker.once("exit", () => this.#tell(codedError(Error, "ERR_THREADFS_WORKER_ENDED", message)));
+  }
+}
+
 /** Calls what a binding registers its parts with, before it is initialised. */
 function register({ instance }: { instance: { exports: object } }): void {
   for (const [name, call] of Object.entries(instance.exports)) {
@@ -131,7 +158,7 @@ function register({ instance }: { instance: { exports: object } }): void {
  * Starts a binding that napi-rs has compiled for wasm32-wasi: in this thread with a WASI of `threadfs/wasi`, and in the workers that it needs, which attach to the tree. All of its
  * threads make their calls directly on the tree and have the same descriptors. Loaders that napi-rs generates have no option for that: this is called instead of them.
  * @returns its exports, and how to end it
- * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE for bad options; system call errors of the preopens' open(2); what emnapi and WebAssembly throw
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE for bad options; Error ERR_THREADFS_WORKER_ENDED; system call errors of the preopens' open(2); what emnapi and WebAssembly throw
  */
 export async function instantiateBinding(options: BindingOptions): Promise<NapiBinding> {
   const { vfs, wasm, runtime, createWorker, memory, context, emnapi, ...rest } = toOptions(options);
@@ -139,19 +166,21 @@ export async function instantiateBinding(options: BindingOptions): Promise<NapiB
   const wasi = createWasi(vfs, { preopens: { "/": "/" }, ...rest.wasi });
   const { attachment } = callsOf(vfs);
   const workers = new Set<BindingWorker>();
+  const early = new EarlyEnd();
   const call = runtime.instantiateNapiModule as (program: unknown, options: object) => Promise<LoadedBinding>;
   try {
     const program = await wasm;
     const own = memory ?? makeMemory(memoryLimits(program));
-    const loaded = await call(program, {
+    const loading = call(program, {
       ...emnapi,
       context: context ?? runtime.getDefaultContext?.(),
       asyncWorkPoolSize: rest.asyncWorkPoolSize ?? ASYNC_WORKERS,
       reuseWorker: ready === 0 ? true : { size: ready },
       wasi,
       onCreateWorker() {
-        const worker = createWorker();
+        const worker = toWorker(createWorker());
         workers.add(worker);
+        early.watch(worker);
         if (isWorker(worker) && (exitIsProof() || hostLocks() !== undefined)) attachment.expectEnd(worker);
         worker.postMessage({ threadfs: wasi.handle } satisfies FirstMessage);
         return worker;
@@ -159,7 +188,7 @@ export async function instantiateBinding(options: BindingOptions): Promise<NapiB
       overwriteImports: withMemory(own),
       beforeInit: register,
     });
-    return new NapiBinding(loaded, wasi, workers);
+    return new NapiBinding(await Promise.race([loading, early.promise]), wasi, workers);
   } catch (error) {
     for (const worker of workers) worker.terminate();
     wasi.close();

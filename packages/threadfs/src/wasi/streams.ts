@@ -46,7 +46,7 @@ export class FunctionInput implements Stream {
     if (given === null || given === undefined) return NOTHING;
     if (typeof given === "string") return new TextEncoder().encode(given);
     if (given instanceof Uint8Array) return given;
-    throw invalidArgType("the result of options.stdin", "of type string or an instance of Uint8Array", given);
+    throw invalidArgType("options.stdin()", "of type string or an instance of Uint8Array", given);
   }
 
   write({ length }: Uint8Array): number {

@@ -125,6 +125,29 @@ test("a binding of a context is its user, in its workers too", async (t) => {
   (await start(vfs, use, { vfs: context, wasi: { preopens: { ".": "/box" } } })).close();
 });
 
+// Before, the start waited for ever.
+test("a worker that ends before the binding has started is an error of the start", async (t) => {
+  const vfs = await tree(t);
+  const createWorker = () => new Worker("", { eval: true });
+  const use = (given: Given) => {
+    given.onCreateWorker();
+    return new Promise(() => {});
+  };
+  await assert.rejects(start(vfs, use, { createWorker }), { code: "ERR_THREADFS_WORKER_ENDED" });
+  assert.equal(vfs.counters().openFiles, 0);
+});
+
+// Before, the error was that such a value cannot be terminated, and the descriptors stayed open.
+test("what createWorker returns has to be a worker", async (t) => {
+  const vfs = await tree(t);
+  for (const worker of [undefined, null, 5, {}, { postMessage() {} }]) {
+    const use = (given: Given) => given.onCreateWorker();
+    const started = start(vfs, use, { createWorker: () => worker as never });
+    await assert.rejects(started, { code: "ERR_INVALID_ARG_TYPE", message: /createWorker/ });
+    assert.equal(vfs.counters().openFiles, 0);
+  }
+});
+
 test("what emnapi throws ends the workers and closes the descriptors", async (t) => {
   const vfs = await tree(t);
   const worker = newWorker();
