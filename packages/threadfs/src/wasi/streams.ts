@@ -17,6 +17,8 @@ export interface Stream {
   read(size: number): Uint8Array | number;
   /** Returns how many bytes it has written, or a negative error of WASI. */
   write(bytes: Uint8Array): number;
+  /** The program has ended. */
+  end?(): void;
 }
 
 const NOTHING = /* @__PURE__ */ new Uint8Array(0);
@@ -135,8 +137,8 @@ class ProcessStream implements Stream {
   }
 }
 
-/** What is printed where there is a console alone: a line for each line. */
-class ConsoleStream implements Stream {
+/** What is printed where there is a console alone: a line for each line, and what is behind the last one when the program ends. */
+export class ConsoleStream implements Stream {
   readonly #print: (line: string) => void;
   readonly #decoder = new TextDecoder();
   #line = "";
@@ -154,6 +156,12 @@ class ConsoleStream implements Stream {
     this.#line = lines.pop() ?? "";
     for (const line of lines) this.#print(line);
     return bytes.length;
+  }
+
+  end(): void {
+    const rest = this.#line + this.#decoder.decode();
+    this.#line = "";
+    if (rest !== "") this.#print(rest);
   }
 }
 

@@ -206,8 +206,9 @@ export class Wasi {
 
   /** Ends the program: closes its descriptors, and ends threads that call WASI. Idempotent. @param code the exit code that {@link ended} tells */
   close(code = 0): void {
-    const { descriptors, calls } = this.#program;
+    const { descriptors, calls, streams } = this.#program;
     endProgram(descriptors, code);
+    for (const stream of streams) stream.end?.();
     if (calls.closed || calls.attachment.closed) return;
     for (const number of descriptors.open()) {
       const fd = descriptors.take(number);
