@@ -233,4 +233,43 @@ export const PROGRAMS: Mutant[] = [
     ],
     caughtBy: [wasi("preview2/descriptor", "what is dropped")],
   },
+  {
+    name: "a binding has no workers ready when its start returns",
+    edits: [{ file: BINDING, from: "ready === 0 ? true : { size: ready }", to: "true" }],
+    caughtBy: [binding("workers ready")],
+  },
+  {
+    name: "poll_oneoff reads its subscriptions where it has written its events",
+    edits: [
+      {
+        file: `${WASI}/calls/poll.ts`,
+        from: "new DataView(this.#program.memory.bytes.slice(from, from + count * SUBSCRIPTION_SIZE).buffer)",
+        to: "new DataView(this.#program.memory.bytes.buffer, from, count * SUBSCRIPTION_SIZE)",
+      },
+    ],
+    caughtBy: [wasi("poll", "written over the subscriptions")],
+  },
+  {
+    name: "a transfer fails when a driver has let the program's memory grow",
+    edits: [
+      {
+        file: `${WASI}/program.ts`,
+        from: "    this.memory.refresh();\n    return this.memory.buffers();\n",
+        to: "    return this.memory.buffers();\n",
+      },
+    ],
+    caughtBy: [wasi("bad", "in the middle of a long transfer")],
+  },
+  {
+    name: "a program does not wait for the workers of its threads",
+    edits: [
+      { file: `${WASI}/wasi.ts`, from: "waitingWorkers(descriptors) < count", to: "waitingWorkers(descriptors) < 0" },
+    ],
+    caughtBy: [wasi("threads", "when the workers are ready")],
+  },
+  {
+    name: "a reactor's exit is hidden",
+    edits: [{ file: `${WASI}/wasi.ts`, from: "    if (exit !== undefined) throw exit;\n", to: "" }],
+    caughtBy: [wasi("start", "a reactor that exits")],
+  },
 ];
