@@ -3,7 +3,8 @@
  * two workers share. A filter is a part of a case's path ("git", "fs-extra/copy").
  *
  * Some run only where a filter names them: those of Emscripten's compiler (`npm run test:emcc`), which is large and compiles its C library
- * first, and the public suites that no package has, of which a copy is needed (`npm run test:wasi-testsuite`, `npm run test:node-vfs`).
+ * first, and the public suites that no package has, of which a copy is needed (`npm run test:wasi-testsuite`, `npm run test:node-vfs`,
+ * `npm run test:just-bash`).
  */
 import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -28,7 +29,7 @@ function compile(): void {
 
 /** The cases whose programs Emscripten compiles, and all that run only by their names. */
 const COMPILED_BY_EMCC = "emcc/";
-const BY_NAME = [COMPILED_BY_EMCC, "suites/wasi-testsuite", "suites/node-vfs"];
+const BY_NAME = [COMPILED_BY_EMCC, "suites/wasi-testsuite", "suites/node-vfs", "suites/just-bash"];
 
 /** The compiled files of cases, found by their sources. */
 function caseFiles(filters: readonly string[]): string[] {
