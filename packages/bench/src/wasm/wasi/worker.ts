@@ -1,4 +1,4 @@
-// A thread with programs of its own on one tree, one for each directory that it is asked for. It waits for the threads that work at the same
+// A thread with programs of its own on one tree, one for each directory and context that it is asked for. It waits for the threads that work at the same
 // time, and returns how long its turns took.
 import { workerData } from "node:worker_threads";
 import { attachVfs, type VfsHandle } from "threadfs";
@@ -15,18 +15,22 @@ export interface WasiStart {
 export interface WasiRequest {
   task: "run";
   dir: string;
+  /** Whether the programs of all threads have the descriptors of one context. */
+  oneContext: boolean;
   threads: number;
   turns: number;
 }
 
 const { handle, arrived } = workerData as WasiStart;
-const tree = (await attachVfs(handle)).context();
+const tree = await attachVfs(handle);
+const own = tree.context();
 const programs = new Map<string, Run>();
 
 /** Milliseconds. */
-function timed({ dir, threads, turns }: WasiRequest): number {
-  const run = programs.get(dir) ?? treeProgram(tree, dir);
-  programs.set(dir, run);
+function timed({ dir, oneContext, threads, turns }: WasiRequest): number {
+  const key = `${dir} ${oneContext}`;
+  const run = programs.get(key) ?? treeProgram(oneContext ? tree : own, dir);
+  programs.set(key, run);
   Atomics.add(arrived, 0, 1);
   Atomics.notify(arrived, 0);
   for (let seen = Atomics.load(arrived, 0); seen < threads; seen = Atomics.load(arrived, 0))
