@@ -4,7 +4,8 @@ import type { Vfs } from "../api/vfs.js";
 import { type KeysOf, readOptions } from "../bridge/options.js";
 import { exitIsProof, isWorker } from "../bridge/threads.js";
 import { hostLocks } from "../bridge/web-locks.js";
-import { codedError, ignoreError, invalidArgType, outOfRange } from "../errors/errors.js";
+import { codedError, ignoreError, invalidArgType } from "../errors/errors.js";
+import { toInteger } from "../node-fs/args.js";
 import type { WasiOptions } from "../wasi/options.js";
 import { callsOf } from "../wasi/tree.js";
 import type { ProgramMemory } from "../wasi/types.js";
@@ -111,10 +112,7 @@ function toOptions(value: unknown): BindingOptions {
   if (memory !== undefined) checkObject(memory, "options.memory", "an instance of WebAssembly.Memory");
   if (emnapi !== undefined) checkObject(emnapi, "options.emnapi");
   if (given.wasi !== undefined) checkObject(given.wasi, "options.wasi");
-  if (typeof ready !== "number") throw invalidArgType("options.readyWorkers", "of type number", ready);
-  if (!Number.isInteger(ready) || ready < 0 || ready > MAX_READY) {
-    throw outOfRange("options.readyWorkers", `an integer from 0 to ${MAX_READY}`, ready);
-  }
+  toInteger(ready, "options.readyWorkers", 0, MAX_READY);
   if (context === undefined) checkFunction(runtime.getDefaultContext, "options.runtime.getDefaultContext");
   else checkObject(context, "options.context");
   return given;

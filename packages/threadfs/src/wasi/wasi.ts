@@ -5,8 +5,8 @@ import * as STAT from "../../abi/stat.js";
 import { type AttachOptions, attachVfs } from "../api/attach.js";
 import type { Context } from "../api/context.js";
 import type { Vfs } from "../api/vfs.js";
-import { codedError, invalidArgType, outOfRange } from "../errors/errors.js";
-import { toPath } from "../node-fs/args.js";
+import { codedError, invalidArgType } from "../errors/errors.js";
+import { toInteger, toPath } from "../node-fs/args.js";
 import { utf8Bytes } from "../node-fs/bytes.js";
 import type { SystemCalls } from "../node-fs/system-calls.js";
 import { filetypeOf } from "./attributes.js";
@@ -183,12 +183,9 @@ export class Wasi {
    * @throws TypeError ERR_INVALID_ARG_TYPE; RangeError ERR_OUT_OF_RANGE
    */
   async workersReady(count: number): Promise<void> {
-    if (typeof count !== "number") throw invalidArgType("count", "of type number", count);
-    if (!Number.isInteger(count) || count < 0 || count >= MAX_THREADS) {
-      throw outOfRange("count", `an integer from 0 to ${MAX_THREADS - 1}`, count);
-    }
+    const wanted = toInteger(count, "count", 0, MAX_THREADS - 1);
     const { descriptors, calls } = this.#program;
-    while (!descriptors.exited && waitingWorkers(descriptors) < count) {
+    while (!descriptors.exited && waitingWorkers(descriptors) < wanted) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       calls.checkOpen();
     }

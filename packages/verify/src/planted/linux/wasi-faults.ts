@@ -263,7 +263,7 @@ export const PROGRAMS: Mutant[] = [
   {
     name: "a program does not wait for the workers of its threads",
     edits: [
-      { file: `${WASI}/wasi.ts`, from: "waitingWorkers(descriptors) < count", to: "waitingWorkers(descriptors) < 0" },
+      { file: `${WASI}/wasi.ts`, from: "waitingWorkers(descriptors) < wanted", to: "waitingWorkers(descriptors) < 0" },
     ],
     caughtBy: [wasi("threads", "when the workers are ready")],
   },
