@@ -87,8 +87,8 @@ async function measureThreads(vfs: Vfs, turns: number, rounds: number, result: R
   result.ratio(WHAT, two, one, THREADS_TARGET);
   // Both take and put references on one dentry.
   result.ratio(WHAT, file, one);
-  // Both take and give back numbers of one table.
-  result.ratio(WHAT, context, one);
+  // Each takes and gives back descriptors of its own part of one table.
+  result.ratio(WHAT, context, one, THREADS_TARGET);
 }
 
 async function run({ quick, rounds, skip }: BenchOptions): Promise<Result> {

@@ -67,6 +67,7 @@ export {
   sysMkdir,
   sysMknod,
   sysOpen,
+  sysOpenAny,
   sysOpenat2,
   sysOpenTagged,
   sysReadFile,

@@ -176,18 +176,30 @@ function pathOfFile(c: Context, fd: i32): i32 {
 
 /** openat(2): returns a descriptor. Flags that there are not are ignored, as in Linux. */
 export function sysOpen(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
+  return openat(ctx, dirfd, len, flags, mode, false);
+}
+
+/** The same for a caller that has numbers of its own for its files: it gets any free descriptor, which threads of one context take and free side by side. */
+export function sysOpenAny(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32): i32 {
+  return openat(ctx, dirfd, len, flags, mode, true);
+}
+
+function openat(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32, any: bool): i32 {
   const err = checkOpenFlags(flags);
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
-  return syscallExit(nd ? doOpen(nd, flags & VALID_OPEN_FLAGS, mode & 0xfff, 0) : syscallEnterErr);
+  return syscallExit(nd ? doOpen(nd, flags & VALID_OPEN_FLAGS, mode & 0xfff, any, 0) : syscallEnterErr);
 }
 
 /** openat2(2): `flags`, `mode` and `resolve` (RESOLVE_*) as in struct open_how. Leaves the mode of what it has opened in SCRATCH.STAT. */
 export function sysOpenat2(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32, resolve: u32): i32 {
-  return sysOpenTagged(ctx, dirfd, len, flags, mode, resolve, 0, 0);
+  return openat2(ctx, dirfd, len, flags, mode, resolve, false, 0);
 }
 
-/** The same, and the file has a tag, 64 bits that its opener makes up: sysCloseTagged() closes it by that, whichever thread has got the descriptor. */
+/**
+ * The same, with any free descriptor as sysOpenAny(), and the file has a tag, 64 bits that its opener makes up, 0: none. sysCloseTagged() closes it by that,
+ * whichever thread has got the descriptor.
+ */
 export function sysOpenTagged(
   ctx: f64,
   dirfd: i32,
@@ -198,12 +210,16 @@ export function sysOpenTagged(
   tagHigh: u32,
   tagLow: u32,
 ): i32 {
+  return openat2(ctx, dirfd, len, flags, mode, resolve, true, ((<u64>tagHigh) << 32) | <u64>tagLow);
+}
+
+function openat2(ctx: f64, dirfd: i32, len: i32, flags: u32, mode: u32, resolve: u32, any: bool, tag: u64): i32 {
   const err = checkOpenHow(flags, mode, resolve);
   if (err != 0) return syscallExit(err);
   const nd = pathArgument(ctx, dirfd, len, false);
   if (!nd) return syscallExit(syscallEnterErr);
   nd.how |= resolveFlags(resolve, false);
-  return syscallExit(doOpen(nd, flags, mode, ((<u64>tagHigh) << 32) | <u64>tagLow));
+  return syscallExit(doOpen(nd, flags, mode, any, tag));
 }
 
 /**

@@ -13,7 +13,7 @@ import * as T from "../mem/thread";
 import { forgetTransaction, MUTEXES_MAX } from "../mem/undo/log";
 import { heldMutex, releaseThread, rollBackThread } from "../mem/undo/recover";
 import { countDirChange } from "../vfs/dcache/dentry";
-import { fdAbandon } from "../vfs/file/file";
+import { fdAbandon } from "../vfs/file/fdtable";
 import { fdCloseOwned } from "../vfs/file/owner";
 import { I_DRIVER, Inode } from "../vfs/inode/inode";
 import * as V from "../vfs/layout";

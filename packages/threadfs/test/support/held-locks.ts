@@ -2,8 +2,11 @@
 import type { TestContext } from "node:test";
 import {
   CONTEXT,
+  CONTEXT_FD_BLOCKS,
   CTX_TABLE,
   DENTRY,
+  FD_BLOCK_LOCK,
+  FD_ORDERED_BLOCKS,
   G_RECOUNT_OWNER,
   INODE,
   LOCKS,
@@ -26,6 +29,13 @@ export interface Scene {
   vfs: Vfs;
   words: Int32Array;
   locks: Record<string, number>;
+}
+
+/** The address of the lock of a thread's descriptors of the tree's own context, which the thread has had one of: by `threadSlot`. */
+export function ownDescriptorsLock(words: Int32Array, slot: number): number {
+  const word = (address: number) => Atomics.load(words, address >>> 2) >>> 0;
+  const block = FD_ORDERED_BLOCKS + (slot % FD_ORDERED_BLOCKS);
+  return word(word(CTX_TABLE) + CONTEXT_FD_BLOCKS + block * 4) + FD_BLOCK_LOCK;
 }
 
 /**

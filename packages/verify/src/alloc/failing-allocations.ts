@@ -75,6 +75,8 @@ export function refuseEach(
   };
   const found: RefusedAllocations = { cases: 0, refused: 0, failures: [] };
   const { left, quiet, after } = undisturbed(open, operation);
+  const { without } = operation;
+  const less = without && undisturbed(open, { ...operation, run: without }).after;
   if (after.allocations !== operation.allocations) {
     const message = `${name}: ${after.allocations} allocations, and the table says ${operation.allocations}`;
     found.failures.push({ message });
@@ -83,7 +85,7 @@ export function refuseEach(
     for (let n = 1; n <= ALLOCATIONS_MAX; n++) {
       const session = open();
       const wrong: string[] = [];
-      const reached = attempt(session, operation, { n, all, left, quiet, after }, wrong, found);
+      const reached = attempt(session, operation, { n, all, left, quiet, after, less }, wrong, found);
       if (!reached) break;
       found.cases++;
       if (wrong.length === 0) continue;
@@ -139,13 +141,15 @@ interface Attempt extends Left {
   n: number;
   all: boolean;
   after: Success;
+  /** The same where the call goes on without memory, if that is not the same: it then returns another number. */
+  less: Success | undefined;
 }
 
 /** One attempt. Returns whether the n-th allocation was requested; what is wrong is added to `wrong`. */
 function attempt(
   session: AllocSession,
   operation: Operation,
-  { n, all, left, quiet, after }: Attempt,
+  { n, all, left, quiet, after, less }: Attempt,
   wrong: string[],
   found: RefusedAllocations,
 ): boolean {
@@ -177,8 +181,9 @@ function attempt(
   session.settle();
   const last = session.inspect();
   wrong.push(...last.problems());
-  wrong.push(...lineDifference(session.arenaDump(last, { identity: false }), after.arenaDump));
-  wrong.push(...countDifference(liveObjects(last), after.liveObjects));
+  const { arenaDump, liveObjects: live } = less?.value === value ? less : after;
+  wrong.push(...lineDifference(session.arenaDump(last, { identity: false }), arenaDump));
+  wrong.push(...countDifference(liveObjects(last), live));
   return true;
 }
 

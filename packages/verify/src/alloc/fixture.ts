@@ -166,6 +166,9 @@ export class AllocSession {
   open(path: string, flags = 0, ctx = 0): number {
     return this.core.sysOpen(ctx, AT_FDCWD, this.path(path), flags, 0o644);
   }
+  openAny(path: string, ctx = 0): number {
+    return this.core.sysOpenAny(ctx, AT_FDCWD, this.path(path), 0, 0);
+  }
   /** openat2(2) with RESOLVE_BENEATH from the working directory. */
   openBeneath(path: string): number {
     return this.core.sysOpenat2(0, AT_FDCWD, this.path(path), 0, 0, RESOLVE_BENEATH);

@@ -46,6 +46,15 @@ export const LIMITS = {
       return { make: () => session.open("/f"), remove: (_i, fd) => session.close(fd) };
     },
   },
+  "descriptors of a context, any of them: EMFILE": {
+    most: 16_384 - 3,
+    errno: -24,
+    bytes: 8 * MIB,
+    start(session) {
+      must(session.file("/f"));
+      return { make: () => session.openAny("/f"), remove: (_i, fd) => session.close(fd) };
+    },
+  },
   "open files: ENFILE": {
     most: 262_144,
     errno: -23,

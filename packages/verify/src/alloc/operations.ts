@@ -49,6 +49,8 @@ export interface Operation {
    * takes the mounts below it with it.
    */
   leaves?(session: AllocSession): number;
+  /** What the call does where it goes on without the memory, when that is not the same: done here by another call. */
+  without?(session: AllocSession): number;
 }
 
 /** Runs the preparation of an operation. */
@@ -118,6 +120,16 @@ export const OPERATIONS: Record<string, Operation> = {
   "open with O_TRUNC": { allocations: 1, run: (session) => session.open("/w/many", O_RDWR | O_TRUNC) },
   "open beneath": { allocations: 1, run: (session) => session.openBeneath("w/../w/file") },
   "open a directory": { allocations: 1, run: (session) => session.open("/w") },
+  "open with any descriptor": {
+    allocations: 2,
+    run: (session) => session.openAny("/w/file"),
+    without: (session) => session.open("/w/file"),
+  },
+  "open with any descriptor, first file of a context": {
+    allocations: 2,
+    run: (session) => session.openAny("/w/file", session.other),
+    without: (session) => session.open("/w/file", 0, session.other),
+  },
   "open, first file of a context": { allocations: 2, run: (session) => session.open("/w/file", 0, session.other) },
   "open, 254th descriptor": {
     allocations: 2,

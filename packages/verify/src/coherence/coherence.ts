@@ -363,7 +363,7 @@ export async function run({
         replay: `--seed ${seed}`,
       });
     }
-    if (bound !== 0 && transfers === 0) failures.push({ message: `${shape}: no line moves, the check is broken` });
+    if (may !== 0 && transfers === 0) failures.push({ message: `${shape}: no line moves, the check is broken` });
   }
   if (plotFile !== undefined) writeFileSync(plotFile.replace(/(?=\.svg$)/, "-writers"), writerPlot(writers));
   if (doc !== undefined) putTable(doc, "writers", writerTable(writers));

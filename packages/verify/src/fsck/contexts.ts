@@ -116,16 +116,20 @@ function checkGroups(v: ArenaView, c: number) {
 }
 
 function checkDescriptors(v: ArenaView, c: number, alive: boolean): number {
-  const hint = v.u32(c + C.fdHint);
   let open = 0;
   for (let b = 0; b < L.FD_BLOCKS; b++) {
     const block = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4);
+    // The blocks of the second half have hints of their own.
+    const ordered = b < L.FD_ORDERED_BLOCKS;
     if (block === 0) {
-      if (alive && hint > Math.max(b * L.FD_BLOCK, L.FD_FIRST))
+      const hint = v.u32(c + C.fdHint);
+      if (alive && ordered && hint > Math.max(b * L.FD_BLOCK, L.FD_FIRST))
         v.problem("fd-hint", `${context(v, c)} has no block ${b}; descriptors below ${hint} are taken`);
       continue;
     }
-    if (!v.own(block, L.FD_BLOCK * 4, () => `descriptors of ${context(v, c)}`)) continue;
+    const bytes = ordered ? L.FD_BLOCK * 4 : L.FD_BLOCK_END;
+    if (!v.own(block, bytes, () => `descriptors of ${context(v, c)}`)) continue;
+    const hint = v.u32(ordered ? c + C.fdHint : block + L.FD_BLOCK_HINT);
     for (let k = 0; k < L.FD_BLOCK; k++)
       open += checkDescriptor(v, c, alive, b * L.FD_BLOCK + k, v.u32(block + k * 4), hint);
   }

@@ -9,6 +9,12 @@ function lock(v: ArenaView, at: number, what: Text, rest = 0) {
   if ((v.u32(at) & ~rest) !== 0) v.problem("lock", `${what()} is held: ${hex(v.u32(at))}`);
 }
 
+/** The blocks of descriptors of a context that have a lock of their own. */
+function blocksWithLock(v: ArenaView, c: number): number[] {
+  const all = Array.from({ length: L.FD_BLOCKS }, (_, b) => v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4));
+  return all.slice(L.FD_ORDERED_BLOCKS).filter((block) => block !== 0);
+}
+
 export function checkLocks(v: ArenaView) {
   const even = (at: number, what: Text) => {
     if (v.u32(at) % 2 !== 0) v.problem("sequence", `${what()} is odd: ${v.u32(at)}`);
@@ -30,6 +36,11 @@ export function checkLocks(v: ArenaView) {
       }
       for (const [field, at] of seqFields) even(p + at, () => `${field} of ${name} ${hex(p)}`);
     }
+  }
+  // Blocks of descriptors stay with the memory of a context for ever.
+  for (const c of v.everUsed(L.CACHE_CONTEXT)) {
+    for (const b of blocksWithLock(v, c))
+      lock(v, b + L.FD_BLOCK_LOCK, () => `the lock of the descriptors at ${hex(b)}`);
   }
   if (v.u32(L.G_SLEEP) !== 0) v.problem("lock", "the word that sleepers wait on was written");
 }

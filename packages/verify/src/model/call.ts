@@ -78,8 +78,9 @@ export interface CallArguments {
   sysLink: Lookup & Second & { follow?: boolean };
   sysUnlink: At & { removedir?: boolean };
   sysRename: At & Second & { flags?: number };
-  sysOpen: At & { flags: number; mode?: number };
-  /** `resolve`: RESOLVE_*. `tag`, 32 bits: by sysOpenTagged(). */
+  /** `any`: by sysOpenAny(). */
+  sysOpen: At & { flags: number; mode?: number; any?: boolean };
+  /** `resolve`: RESOLVE_*. `tag`, 32 bits: by sysOpenTagged(), with any descriptor. */
   sysOpenat2: At & { flags: number; mode?: number; resolve: number; tag?: number };
   sysClose: Fd;
   sysCloseTagged: { tag: number };

@@ -299,7 +299,9 @@ export function begin(t: ScratchThread, call: AnyCall, contexts: readonly number
   if (call.call === "sysRead" || call.call === "sysReadFile")
     t.sink = direct || call.call === "sysReadFile" ? "" : undefined;
   const tagged = call.call === "sysOpenat2" && call.tag !== undefined;
-  const made = direct ? "sysReadDirect" : tagged ? "sysOpenTagged" : (EXPORTS.get(name) ?? name);
+  const any = call.call === "sysOpen" && call.any === true;
+  const other = direct ? "sysReadDirect" : tagged ? "sysOpenTagged" : any ? "sysOpenAny" : EXPORTS.get(name);
+  const made = other ?? name;
   return [made, caller, ...numbersOf(t, args)];
 }
 

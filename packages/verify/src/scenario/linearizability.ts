@@ -16,6 +16,7 @@
  *  - a link count of 0, of a file that lost its last name after it was found
  * All three follow from the model's steps; no other one is accepted.
  */
+import { FD_BLOCK, FD_ORDERED_BLOCKS, NR_OPEN } from "../../../threadfs/dist/generated/core-layout.js";
 import { LEFT, type ProgramCall, type Result } from "../model/call.js";
 import { callsMade } from "../model/call-sequence.js";
 import { type LeftCall, Search, type SearchOptions, type TreeModel } from "../model/interleavings.js";
@@ -106,9 +107,9 @@ export function judge(
 ): string | null {
   const name = nameOf(tree);
   const { labels, ...rest } = final;
-  const returned = results.map((list) => [...(list ?? [])]);
+  const programs = operations.map(({ calls }, n) => callsMade(calls, [...(results[n] ?? [])]));
+  const returned = results.map((list, n) => inBlockOf(n, programs[n] ?? [], list ?? []));
   const seen = canonical({ results: returned, final: rest }, new Map(labels));
-  const programs = operations.map(({ calls }, n) => callsMade(calls, returned[n] ?? []));
   const times = {
     before: precedence(order, operations.length),
     dead: new Map(dead.map((thread) => [thread, returned[thread]?.length ?? 0])),
@@ -147,7 +148,10 @@ export function judgeBystander(
   final: LabelledDump,
 ): string | null {
   const { labels, ...rest } = final;
-  const seen = canonical({ results: [[...ended], [...results]], final: rest }, new Map(labels));
+  const seen = canonical(
+    { results: [inBlockOf(0, operation.calls, ended), inBlockOf(1, other.calls, results)], final: rest },
+    new Map(labels),
+  );
   const name = nameOf(tree);
   const done = ended.length;
   const before = [[], other.calls.map((_call, own) => [done, own])];
@@ -155,6 +159,23 @@ export function judgeBystander(
   const outcomes = allOutcomes(treeOf(name), programs, { before, dead: new Map([[0, done]]), strict: true });
   if (outcomes.has(JSON.stringify(seen))) return null;
   return `${operation.name} happened or did not, and neither fits\n${explain(name, [operation, other], seen, [...outcomes.values()])}`;
+}
+
+/** The first descriptor of the blocks that threads have. */
+const ANY_FIRST = FD_ORDERED_BLOCKS * FD_BLOCK;
+
+/**
+ * The results of a thread's calls. Where any descriptor would do, it is of the block of the thread's slot: here of the block with the thread's number, which is the model's,
+ * whatever slot it has had.
+ */
+function inBlockOf(thread: number, calls: readonly ProgramCall[], results: readonly Result[]): Result[] {
+  return results.map((result, n) => {
+    const call = calls[n];
+    const any =
+      (call?.call === "sysOpen" && call.any === true) || (call?.call === "sysOpenat2" && call.tag !== undefined);
+    if (!any || typeof result !== "number" || result < ANY_FIRST || result >= NR_OPEN) return result;
+    return ANY_FIRST + thread * FD_BLOCK + (result % FD_BLOCK);
+  });
 }
 
 const nameOf = (tree: NamedTree): string => (typeof tree === "string" ? tree : tree.name);

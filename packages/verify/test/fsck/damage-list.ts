@@ -361,6 +361,18 @@ export const DAMAGE: readonly Damage[] = [
   ["groups lost", "groups", (w) => w.set(w.context + CONTEXT.groups, 0)],
   ["groups outside of any block", "owner", (w) => w.add(w.context + CONTEXT.groups, 4)],
   ["the lowest free descriptor", "fd-hint", (w) => w.set(w.get(L.CTX_TABLE) + CONTEXT.fdHint, 200)],
+  [
+    "the lowest free descriptor of a block with a lock",
+    "fd-hint",
+    (w) => w.add(w.blockOf(w.numbers.any) + L.FD_BLOCK_HINT, 1),
+  ],
+  ["the lock of a block of descriptors held", "lock", (w) => w.set(w.blockOf(w.numbers.any) + L.FD_BLOCK_LOCK, 1)],
+  [
+    "a block of descriptors lost",
+    "leak",
+    (w) => w.set(w.get(L.CTX_TABLE) + L.CONTEXT_FD_BLOCKS + Math.floor(w.numbers.any / L.FD_BLOCK) * 4, 0),
+  ],
+  ["a descriptor of a block with a lock", "fd", (w) => w.set(w.blockOf(w.numbers.any) + 100 * 4, 4096)],
   ["a descriptor taken and not open", "fd", (w) => w.set(w.block + 50 * 4, L.FD_RESERVED)],
   ["a descriptor that points to no open file", "fd", (w) => w.set(w.block + 50 * 4, 4096)],
   ["a standard descriptor", "fd", (w) => w.set(w.block, w.file(3))],

@@ -61,6 +61,8 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   fs.openSync("/gone", "r");
   fs.unlinkSync("/gone");
   const dir = fs.openSync("/dir", "r");
+  const length = attachment.writeString("/dir/file\0", attachment.path) - 1;
+  const any = attachment.core.sysOpenAny(0, AT_FDCWD, length, 0, 0);
   attachment.core.sysGetdents(0, dir, 0, -1);
   // A flock and two locks on ranges, in this order, and a request that waits for the flock.
   vfs.flockSync(fd, "sh");
@@ -81,7 +83,7 @@ export async function populatedTree(t: TestContext): Promise<MemoryEditor> {
   // Chunks that were never used, whatever the last step of growing left.
   vfs.handle.memory.grow(4);
   const words = new Uint32Array(vfs.handle.memory.buffer);
-  return new MemoryEditor(words, { context: context.handle.ctx, fd, dir, from, to, opening });
+  return new MemoryEditor(words, { context: context.handle.ctx, fd, dir, any, from, to, opening });
 }
 
 /** Numbers of a context and of descriptors. */
@@ -90,6 +92,8 @@ interface Numbers {
   /** A descriptor of a file, and one of a directory. */
   fd: number;
   dir: number;
+  /** One of a file, for which any was taken. */
+  any: number;
   /** The ends of a pipe, and one that is about to be opened. */
   from: number;
   to: number;
@@ -182,13 +186,18 @@ export class MemoryEditor {
     return this.get(L.CTX_TABLE + (this.numbers.context & (L.MAX_CONTEXTS - 1)) * 4);
   }
 
-  /** The block of descriptors of context 0. */
+  /** The first block of descriptors of context 0. */
   get block(): number {
-    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_FD_BLOCKS);
+    return this.blockOf(0);
+  }
+
+  /** The block that has one of its descriptors. */
+  blockOf(fd: number): number {
+    return this.get(this.get(L.CTX_TABLE) + L.CONTEXT_FD_BLOCKS + Math.floor(fd / L.FD_BLOCK) * 4);
   }
 
   file(fd: number): number {
-    return this.get(this.block + fd * 4);
+    return this.get(this.blockOf(fd) + (fd % L.FD_BLOCK) * 4);
   }
 
   /** The n-th advisory lock on "/dir/file". */

@@ -9,8 +9,7 @@
  *   72 tag u64 (by which its opener can tell it from a later file of the same descriptor, 0: none; written before the descriptor is installed)
  *   80 opened u32 (how often the memory has been given a path)
  *
- * A descriptor is a slot in its context's blocks: 0 free, FD_RESERVED taken but not open yet, else the file. FD_OPENING is added to a
- * file whose open waits for the other end of a FIFO.
+ * fdtable.ts has the words of the descriptors.
  *
  * A closed file is reused at once, as in Linux since 6.7 (SLAB_TYPESAFE_BY_RCU): there is no grace period. Each slot keeps one of them
  * with a reference (spare.ts).
@@ -24,17 +23,17 @@
  *  - fputSpare() keeps a file only if no thread can get it any more: the descriptor is cleared before the count is loaded, and pairs with
  *    fgetRaw(), which takes a reference before it loads the descriptor again.
  *
- * Lock order: posLock before any i_mutex; i_lock before fdLock.
+ * Lock order: posLock before any i_mutex; i_lock before the lock of a descriptor.
  */
 
-import { EBADF, EMFILE, ENFILE, ENOSPC } from "../../../abi/errno";
+import { ENFILE, ENOSPC } from "../../../abi/errno";
 import * as POINT from "../../../abi/points";
-import { kmalloc, slabFree } from "../../mem/alloc/slab";
+import { slabFree } from "../../mem/alloc/slab";
 import { MAX_THREADS } from "../../mem/layout";
 import { lock, unlock } from "../../mem/lock/lock";
 import { PERCPU_BATCH, percpuCounterAdd, percpuCounterRead, percpuCounterSum } from "../../mem/percpu-counter";
 import { slot, tid } from "../../mem/thread";
-import { put32, removePendingBlock } from "../../mem/undo/log";
+import { put32 } from "../../mem/undo/log";
 import { waitFor } from "../../mem/wait";
 import { tracepoint } from "../../tracepoints";
 import { dput } from "../dcache/dcache";
@@ -46,7 +45,8 @@ import { hasLocks, locksRemoveFile } from "../locks/remove";
 import { Mount, mntput } from "../mount/namespace";
 import { pipeRelease } from "../pipe/pipe";
 import { kalloc } from "../recovery/space";
-import { Context, FD_BLOCK, FD_FIRST, isAlive, NR_OPEN } from "../task/cred";
+import { Context } from "../task/cred";
+import { FD_OPENING, FD_RESERVED, fdLockOf, fdSlot, fdValue, forgetTaken, freeFd } from "./fdtable";
 import { hasSpare, keepSpare, spareFiles, takeSpare } from "./spare";
 
 export const FILE_SIZE: u32 = 128;
@@ -67,10 +67,6 @@ export const FMODE_PATH: u32 = 4;
 /** An end of a pipe, which the file's last reference closes. */
 export const FMODE_PIPE: u32 = 8;
 
-/** A descriptor that is taken but not open yet. */
-export const FD_RESERVED: u32 = 1;
-/** Bit of a descriptor that is not open yet: alone, or with a file whose open waits. */
-export const FD_OPENING: u32 = 1;
 /** Attempts against threads that use, close and open the same descriptor, before this thread sleeps in between. */
 export const EAGER_TRIES: i32 = 1000;
 
@@ -248,21 +244,6 @@ export function fputSpare(f: File): void {
   keepSpare(f.at);
 }
 
-function fdSlot(c: Context, fd: u32): usize {
-  if (fd >= NR_OPEN) return 0;
-  const block = atomic.load<u32>(c.fdBlock(fd / FD_BLOCK));
-  return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
-}
-
-/**
- * The value of a descriptor's slot; FD_RESERVED (not open) where there is no slot. 0 may be a close that is not
- * committed yet.
- */
-export function fdValue(c: Context, fd: i32): u32 {
-  const s = fdSlot(c, <u32>fd);
-  return s == 0 ? FD_RESERVED : atomic.load<u32>(s);
-}
-
 /** The file of a descriptor, without a reference: only in an active call or inside a read-side section. null: not open. */
 export function fdFile(c: Context, fd: i32): File {
   const v = fdValue(c, fd);
@@ -300,13 +281,14 @@ export function fgetRaw(c: Context, fd: i32): File {
   let deadline: f64 = 0;
   let tries = 0;
   while (true) {
-    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
+    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, fdLockOf(c, fd));
     const f = fdFile(c, fd);
     if (!f) {
       // Under the lock: a descriptor that is being closed is open until the commit.
-      lock(c.fdLock);
+      const guard = fdLockOf(c, fd);
+      lock(guard);
       const open = fdFile(c, fd);
-      unlock(c.fdLock);
+      unlock(guard);
       if (!open) return f;
       continue;
     }
@@ -315,58 +297,6 @@ export function fgetRaw(c: Context, fd: i32): File {
     if (got && fdFile(c, fd) == f) return f;
     if (got) fput(f);
   }
-}
-
-/** The descriptors, up to two, that this thread's call has taken and not opened yet: fdAbandon() frees them when the thread leaves the call. */
-let taken: i32 = 0;
-let takenIn: Context | null = null;
-let taken2: i32 = 0;
-let takenIn2: Context | null = null;
-
-/**
- * get_unused_fd(): takes the lowest free descriptor. -EMFILE, -ENOSPC; -EBADF: the context has been closed, so that no
- * thread would close the descriptor.
- */
-export function getUnusedFd(c: Context): i32 {
-  lock(c.fdLock);
-  if (!isAlive(c)) {
-    unlock(c.fdLock);
-    return -EBADF;
-  }
-  let fd = c.fdHint < FD_FIRST ? FD_FIRST : c.fdHint;
-  for (; fd < NR_OPEN; fd++) {
-    const b = c.fdBlock(fd / FD_BLOCK);
-    let block = load<u32>(b);
-    if (block == 0) {
-      block = <u32>kmalloc(FD_BLOCK << 2, true);
-      if (block == 0) {
-        unlock(c.fdLock);
-        return -ENOSPC;
-      }
-      memory.fill(block, 0, FD_BLOCK << 2);
-      put32(b, block);
-      removePendingBlock(block);
-    }
-    const s = <usize>(block + ((fd % FD_BLOCK) << 2));
-    if (load<u32>(s) == 0) {
-      put32(s, FD_RESERVED);
-      c.fdHint = fd + 1;
-      unlock(c.fdLock);
-      taken2 = taken;
-      takenIn2 = takenIn;
-      taken = <i32>fd;
-      takenIn = c;
-      return <i32>fd;
-    }
-  }
-  unlock(c.fdLock);
-  return -EMFILE;
-}
-
-/** The call's descriptors are open, or free again. */
-function forgetTaken(): void {
-  takenIn = null;
-  takenIn2 = null;
 }
 
 /** fd_install(). `state`: 0 or FD_OPENING. False: the context, and the descriptor with it, has been closed meanwhile. */
@@ -379,43 +309,32 @@ export function fdInstall(c: Context, fd: i32, f: File, state: u32): bool {
 export function fdInstallPair(c: Context, fd: i32, f: File, fd2: i32, f2: File): bool {
   const at = fdSlot(c, <u32>fd);
   const at2 = fdSlot(c, <u32>fd2);
-  lock(c.fdLock);
+  const guard = fdLockOf(c, min(fd, fd2));
+  const guard2 = fdLockOf(c, max(fd, fd2));
+  lock(guard);
+  lock(guard2);
   const reserved = atomic.load<u32>(at) == FD_RESERVED && atomic.load<u32>(at2) == FD_RESERVED;
   if (reserved) {
     put32(at, <u32>f.at);
     put32(at2, <u32>f2.at);
   }
-  unlock(c.fdLock);
+  unlock(guard2);
+  unlock(guard);
   forgetTaken();
   return reserved;
 }
 
-/** put_unused_fd(): frees a descriptor that was taken but not opened, the last one of the call. */
-export function putUnusedFd(c: Context, fd: i32): void {
-  lock(c.fdLock);
-  put32(fdSlot(c, <u32>fd), 0);
-  if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
-  unlock(c.fdLock);
-  taken = taken2;
-  takenIn = takenIn2;
-  takenIn2 = null;
-}
-
-/** The thread's call has been abandoned, and its context is still acquired: frees the descriptors that the call had taken. */
-export function fdAbandon(): void {
-  for (let c = takenIn; c != null; c = takenIn) putUnusedFd(c, taken);
-}
-
 /** The file of a descriptor whose open waits, with a reference; null: this thread has no such open. */
 export function fgetOpening(c: Context, fd: i32): File {
-  lock(c.fdLock);
+  const guard = fdLockOf(c, fd);
+  lock(guard);
   const f = openingFile(c, fd, tid);
   if (f) atomic.add<u32>(f.count, 1);
-  unlock(c.fdLock);
+  unlock(guard);
   return f;
 }
 
-/** Under fdLock. `opener` 0: any thread. */
+/** Under the descriptor's lock. `opener` 0: any thread. */
 function openingFile(c: Context, fd: i32, opener: u32): File {
   const v = fdValue(c, fd);
   const f = changetype<File>(v & FD_OPENING ? <usize>(v & ~FD_OPENING) : <usize>0);
@@ -429,15 +348,10 @@ export function fdOpened(c: Context, fd: i32, f: File): bool {
 
 /** Takes back an open that waits: returns its file with the descriptor's reference; null: there is none. `opener` as above. */
 export function fdCloseOpening(c: Context, fd: i32, opener: u32): File {
-  lock(c.fdLock);
+  const guard = fdLockOf(c, fd);
+  lock(guard);
   const f = openingFile(c, fd, opener);
   if (f) freeFd(c, fd);
-  unlock(c.fdLock);
+  unlock(guard);
   return f;
-}
-
-/** Under fdLock. */
-export function freeFd(c: Context, fd: i32): void {
-  put32(fdSlot(c, <u32>fd), 0);
-  if (<u32>fd < c.fdHint) c.fdHint = <u32>fd;
 }

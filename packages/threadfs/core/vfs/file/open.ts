@@ -85,8 +85,8 @@ import {
 import { pathInit } from "../walk/path-init";
 import { inodePermission, ownerOrCapable } from "../walk/permission";
 import { handleDots, stepInto } from "../walk/step";
+import { FD_OPENING, getUnusedFd, putUnusedFd } from "./fdtable";
 import {
-  FD_OPENING,
   File,
   FMODE_PATH,
   FMODE_PIPE,
@@ -98,8 +98,6 @@ import {
   fputSpare,
   getEmptyFilp,
   getEmptyFilpErr,
-  getUnusedFd,
-  putUnusedFd,
 } from "./file";
 import { truncateInode } from "./read-write";
 
@@ -127,13 +125,13 @@ export function checkOpenHow(flags: u32, mode: u32, resolve: u32): i32 {
   return resolve & RESOLVE_CACHED && flags & (O_TRUNC | O_CREAT | O_TMPFILE_BIT) ? -EAGAIN : 0;
 }
 
-/** openat(2): a descriptor or -errno. The flags have been checked. `tag`: the file's. */
-export function doOpen(nd: Nameidata, asked: u32, mode: u32, tag: u64): i32 {
+/** openat(2): a descriptor or -errno. The flags have been checked. `any`: it need not be the lowest. `tag`: the file's. */
+export function doOpen(nd: Nameidata, asked: u32, mode: u32, any: bool, tag: u64): i32 {
   // With O_PATH all flags are ignored but those that concern the walk.
   const flags = asked & O_PATH ? asked & O_PATH_FLAGS : asked;
   // Taking a descriptor needs an active thread, and comes before the walk.
   enterActive();
-  const fd = reserveFile(nd);
+  const fd = reserveFile(nd, any);
   if (fd < 0) return fd;
   // Read by others after the exchange that installs the file.
   reservedFile.tag_ = tag;
@@ -155,7 +153,7 @@ export function putRest(nd: Nameidata): void {
 
 /** open(2) of what a walk has ended at, where mayOpen() has allowed it: a descriptor or -errno. */
 export function openWalked(nd: Nameidata, flags: u32): i32 {
-  const fd = reserveFile(nd);
+  const fd = reserveFile(nd, false);
   return fd < 0 ? fd : installFile(fd, openFile(nd, reservedFile, flags));
 }
 
@@ -164,12 +162,12 @@ let reservedFile: File = changetype<File>(0);
 let reservedIn: Context = changetype<Context>(0);
 
 /** Takes a descriptor and a file, not open yet. Returns the descriptor or -errno. The thread is active. */
-function reserveFile(nd: Nameidata): i32 {
+function reserveFile(nd: Nameidata, any: bool): i32 {
   const c = acquireContext(nd.ctxNumber);
   if (c == null) return -EBADF;
   const f = getEmptyFilp();
   if (!f) return getEmptyFilpErr;
-  const fd = getUnusedFd(c);
+  const fd = getUnusedFd(c, any);
   if (fd < 0) fput(f);
   reservedFile = f;
   reservedIn = c;

@@ -14,7 +14,8 @@ import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
 import { contextGetNotZero, putContext } from "../task/context-ref";
 import { Context, FD_BLOCK, FD_BLOCKS } from "../task/cred";
 import { closed, fdClose } from "./close";
-import { FD_OPENING, FD_RESERVED, File, fdCloseOpening, fput } from "./file";
+import { FD_OPENING, FD_RESERVED } from "./fdtable";
+import { File, fdCloseOpening, fput } from "./file";
 
 /** Closes the descriptors of an owner in all contexts, or only (`opens`) takes back its opens that wait. The caller is active. */
 export function fdCloseOwned(owner: u32, opens: bool): void {

@@ -38,6 +38,7 @@ import { kmalloc, slabFree } from "../../mem/alloc/slab";
 import { lock, mutexLock, mutexUnlock, txBegin, txEnd, unlock } from "../../mem/lock/lock";
 import { canWait, scratch, slot, tid } from "../../mem/thread";
 import { isPast, timedOut, waitDeadline } from "../../mem/wait";
+import { fdLockOf } from "../file/fdtable";
 import { File, FMODE_READ, FMODE_WRITE, fdFile, fget, fput } from "../file/file";
 import { happened } from "../recovery/outcome";
 import { enterActive, leaveActive } from "../recovery/quiescence";
@@ -94,9 +95,10 @@ function attempt(c: Context, f: File, r: BlockedLock, p: usize): i32 {
   lock(i.lock);
   if (isOfContext(askedFlags)) {
     // fdClose() removes the locks of the context: one that came later would stay. Held until the commit, as by fdClose().
-    lock(c.fdLock);
+    const guard = fdLockOf(c, askedFd);
+    lock(guard);
     if (fdFile(c, askedFd) != f) err = -EBADF;
-    unlock(c.fdLock);
+    unlock(guard);
   }
   if (err == 0) {
     if (askedFlags & FL_FLOCK) err = flockLockInode(i, askedFlags & FL_TYPE, askedOwner);

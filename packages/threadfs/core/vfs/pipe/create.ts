@@ -11,6 +11,7 @@ import { put32, removePendingBlock } from "../../mem/undo/log";
 import { dAlloc } from "../dcache/d-alloc";
 import { dget, dInstantiate, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
+import { getUnusedFd, putUnusedFd } from "../file/fdtable";
 import {
   File,
   FMODE_PIPE,
@@ -22,8 +23,6 @@ import {
   fput,
   getEmptyFilp,
   getEmptyFilpErr,
-  getUnusedFd,
-  putUnusedFd,
 } from "../file/file";
 import { discardInode, newInode } from "../inode/icache";
 import { I_PIPE, Inode } from "../inode/inode";
@@ -51,8 +50,8 @@ export function doPipe(c: Context, flags: u32): i32 {
   if (!f) return getEmptyFilpErr;
   const f2 = getEmptyFilp();
   let err = f2 ? createPipe(c, f, f2, flags) : getEmptyFilpErr;
-  const fd = err == 0 ? getUnusedFd(c) : err;
-  const fd2 = fd < 0 ? fd : getUnusedFd(c);
+  const fd = err == 0 ? getUnusedFd(c, false) : err;
+  const fd2 = fd < 0 ? fd : getUnusedFd(c, false);
   if (fd2 < 0) {
     if (fd >= 0) putUnusedFd(c, fd);
     err = fd2;

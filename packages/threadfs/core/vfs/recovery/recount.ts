@@ -36,7 +36,8 @@ import {
   dWriteBegin,
   setFlags,
 } from "../dcache/dentry";
-import { FD_OPENING, FD_RESERVED, File, FMODE_PIPE, FMODE_READ, FMODE_WRITE } from "../file/file";
+import { FD_OPENING, FD_RESERVED } from "../file/fdtable";
+import { File, FMODE_PIPE, FMODE_READ, FMODE_WRITE } from "../file/file";
 import { forgetSpares } from "../file/spare";
 import { I_DRIVER, I_XATTR, Inode } from "../inode/inode";
 import { unhashInode } from "../inode/iput";
@@ -178,8 +179,8 @@ function countDescriptors(c: Context, alive: bool): void {
       else atomic.store<u32>(at, 0);
     }
   }
-  // The lowest free descriptor may now be below the hint.
-  c.fdHint = 0;
+  // Free descriptors may now be below the hints.
+  c.resetFdHints();
 }
 
 /** Requests that wait for a lock. */

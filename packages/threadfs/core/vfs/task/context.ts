@@ -18,7 +18,8 @@ import { put32 } from "../../mem/undo/log";
 import { dget, dput } from "../dcache/dcache";
 import { Dentry } from "../dcache/dentry";
 import { closed, fdClose } from "../file/close";
-import { File, fdCloseOpening, fput, putUnusedFd } from "../file/file";
+import { fdUnreserve } from "../file/fdtable";
+import { File, fdCloseOpening, fput } from "../file/file";
 import { CTX_TABLE, MAX_CONTEXTS } from "../layout";
 import { wakeAllBlocked } from "../locks/file-lock";
 import { copiedPwdMnt, copiedRootMnt, copyMntNs, putMntNs } from "../mount/copy-mnt-ns";
@@ -225,15 +226,12 @@ export function doContextDestroy(c: Context): i32 {
 /** Closes the descriptors of a context that is not in the table any more, and puts its root and working directory. */
 function closeRemoved(c: Context): void {
   for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
-    if (fd % FD_BLOCK == 0 && load<u32>(c.fdBlock(fd / FD_BLOCK)) == 0) {
+    if (fd % FD_BLOCK == 0 && atomic.load<u32>(c.fdBlock(fd / FD_BLOCK)) == 0) {
       fd += FD_BLOCK - 1;
       continue;
     }
-    const f = fdClose(c, fd);
-    const opening = f ? changetype<File>(0) : fdCloseOpening(c, fd, 0);
-    if (f) closed(f);
-    else if (opening) fput(opening);
-    else putUnusedFd(c, fd);
+    // A descriptor that a call has taken is opened by that call, or freed here; in the first case it is closed as others are.
+    while (!closeFd(c, fd) && !fdUnreserve(c, fd)) {}
   }
   // Requests of the context that wait for a lock end with it.
   wakeAllBlocked();
@@ -241,6 +239,15 @@ function closeRemoved(c: Context): void {
   setFsPath(c, changetype<Mount>(0), changetype<Dentry>(0), false);
   putMntNs(c);
   putContext(c);
+}
+
+/** Closes a descriptor, also one whose open waits. False: it is not open. */
+function closeFd(c: Context, fd: u32): bool {
+  const f = fdClose(c, fd);
+  const opening = f ? changetype<File>(0) : fdCloseOpening(c, fd, 0);
+  if (f) closed(f);
+  else if (opening) fput(opening);
+  return f != null || opening != null;
 }
 
 /** Closes the contexts that end with a thread: its number as in lock words. The caller is active. */

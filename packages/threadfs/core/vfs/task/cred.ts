@@ -12,8 +12,10 @@
  *   84  umask u32   88 maker u32 (the thread that the context ends with, as in lock words; 0: none)
  *   92  mntNs ptr (root of its namespace of mounts, with a reference; 0: the tree's: mount/copy-mnt-ns.ts)
  *       written by calls, on a cache line that no walk in rcu mode reads
- *   128 descriptor blocks: 64 x ptr to 256 x file ptr. They stay with the memory when the context ends, so that a call
+ *   128 descriptor blocks: 64 x ptr to 256 x file ptr (file/fdtable.ts). They stay with the memory when the context ends, so that a call
  *       that is still in progress then writes into a descriptor block and nothing else
+ *
+ * fdLock and fdHint are of the first FD_ORDERED_BLOCKS blocks; each block after these has its own, behind its descriptors.
  *
  * A number is the index in the table plus MAX_CONTEXTS times how many contexts had been created: 53 bits, so a double
  * holds it exactly. It never comes round. Credentials never change: a closed context keeps them until its memory is freed,
@@ -45,6 +47,12 @@ export const CONTEXT_KEEP: u32 =
 export const CONTEXT_FD_BLOCKS: u32 = 128;
 export const FD_BLOCKS: u32 = 64;
 export const FD_BLOCK: u32 = 256;
+/** The blocks whose descriptors are given out lowest first. Those after them are for threads that take any free one. */
+export const FD_ORDERED_BLOCKS: u32 = 32;
+/** In a block of those: its lock; its hint, below which no descriptor of it is free; its bytes. */
+export const FD_BLOCK_LOCK: u32 = FD_BLOCK << 2;
+export const FD_BLOCK_HINT: u32 = FD_BLOCK_LOCK + 4;
+export const FD_BLOCK_END: u32 = FD_BLOCK_HINT + 4;
 /** Descriptors that a context may have open. */
 export const NR_OPEN: u32 = FD_BLOCKS * FD_BLOCK;
 /** The lowest descriptor, as in a process whose standard streams are open. */
@@ -99,11 +107,16 @@ export class Context {
   fdBlock(n: u32): usize {
     return changetype<usize>(this) + CONTEXT_FD_BLOCKS + (n << 2);
   }
-  get fdHint(): u32 {
-    return this.fdHint_;
+  get fdHintAt(): usize {
+    return changetype<usize>(this) + offsetof<Context>("fdHint_");
   }
-  set fdHint(v: u32) {
-    set32(changetype<usize>(this) + offsetof<Context>("fdHint_"), v);
+  /** Descriptors may be free from the first one of each hint on. Only while no other thread takes or frees one. */
+  resetFdHints(): void {
+    store<u32>(this.fdHintAt, 0);
+    for (let b = FD_ORDERED_BLOCKS; b < FD_BLOCKS; b++) {
+      const block = load<u32>(this.fdBlock(b));
+      if (block != 0) store<u32>(<usize>(block + FD_BLOCK_HINT), 0);
+    }
   }
   get groups(): u32 {
     return this.groups_;
@@ -169,6 +182,7 @@ export function newContext(maker: u32): Context | null {
   // The sequence continues, and the descriptor blocks, all free, stay with the memory.
   c.resolve = 0;
   memory.fill(p + 8, 0, 120);
+  c.resetFdHints();
   // Before any thread can find it: if this thread dies now, its recovery closes the unfinished context.
   c.maker = maker;
   lock(G_CTX_LOCK);

@@ -283,7 +283,7 @@ const FLOATS = [
   -(2 ** 63),
 ];
 /** Calls that open, whose result may say that a FIFO waits. */
-const OPENS = new Set(["sysOpen", "sysOpenat2", "sysOpenTagged"]);
+const OPENS = new Set(["sysOpen", "sysOpenAny", "sysOpenat2", "sysOpenTagged"]);
 /** Calls that wait for advisory locks. */
 const WAITING = new Set(["sysFlock", "sysFcntlLock", "lockRetry"]);
 

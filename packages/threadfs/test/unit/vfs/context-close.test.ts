@@ -93,6 +93,7 @@ const CALLS: Record<string, CallOf> = {
   sysRealpath: ({ core, path }, c) => core.sysRealpath(c, AT_FDCWD, path("/link")),
   sysOpen: ({ core, path }, c) => core.sysOpen(c, AT_FDCWD, path("/closed"), 0, 0),
   sysOpenat2: ({ core, path }, c) => core.sysOpenat2(c, AT_FDCWD, path("/closed"), 0, 0, RESOLVE_IN_ROOT),
+  sysOpenAny: ({ core, path }, c) => core.sysOpenAny(c, AT_FDCWD, path("/closed"), 0, 0),
   sysOpenTagged: ({ core, path }, c) => core.sysOpenTagged(c, AT_FDCWD, path("/closed"), 0, 0, RESOLVE_IN_ROOT, 1, 1),
   sysTruncate: ({ core, path }, c) => core.sysTruncate(c, AT_FDCWD, path("/file"), 0),
   sysFtruncate: ({ core }, c, fd) => core.sysFtruncate(c, fd, 0),

@@ -21,7 +21,12 @@ import {
   S_IFIFO,
   S_IFREG,
 } from "../../../../threadfs/dist/abi/abi.js";
-import { MAX_FILE_SIZE, MAXSYMLINKS } from "../../../../threadfs/dist/generated/core-layout.js";
+import {
+  FD_BLOCK,
+  FD_ORDERED_BLOCKS,
+  MAX_FILE_SIZE,
+  MAXSYMLINKS,
+} from "../../../../threadfs/dist/generated/core-layout.js";
 import { type Attributes, type CallArguments, isError, type Opened } from "../call.js";
 import {
   accounts,
@@ -85,25 +90,36 @@ function setFd(s: State, me: Me, fd: number, value: number | undefined): void {
 }
 
 /** open(2): a descriptor first, then the walk. */
-function* sysOpen(me: Me, { dirfd, path, flags, mode = 0 }: A["sysOpen"]): Steps<number | string> {
+function* sysOpen(me: Me, { dirfd, path, flags, mode = 0, any = false }: A["sysOpen"]): Steps<number | string> {
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return "EINVAL";
   if (flags & O_TMPFILE_BIT && (!(flags & O_DIRECTORY) || !(flags & O_ACCMODE))) return "EINVAL";
   const bad = badPath(path);
   if (bad) return bad;
-  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, mode & 0o7777));
+  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, mode & 0o7777), { any });
 }
 
 /** openat2(2) without O_CREAT and O_TMPFILE. */
 function* sysOpenat2(me: Me, { dirfd, path, flags, resolve, tag }: A["sysOpenat2"]): Steps<number | string> {
   const bad = badPath(path);
   if (bad) return bad;
-  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, 0, resolve), tag);
+  return yield* intoDescriptor(me, flags, openAt(me, dirfd, path, flags, 0, resolve), { any: tag !== undefined, tag });
 }
 
-/** Takes a descriptor, opens a file, and makes it the descriptor's. */
-function* intoDescriptor(me: Me, flags: number, opens: Steps<Path | string>, tag?: number): Steps<number | string> {
+/** The first descriptor that a thread takes: of all, or, where any will do, of the block of its slot. */
+function firstFd(me: Me, any: boolean): number {
+  // Operations of threads count from 1 on; what is done one after the other, by the first thread, is 0.
+  return any ? (FD_ORDERED_BLOCKS + Math.max(me.id - 1, 0)) * FD_BLOCK : FIRST_FD;
+}
+
+/** Takes a descriptor, opens a file, and makes it the descriptor's. `any`: it need not be the lowest. */
+function* intoDescriptor(
+  me: Me,
+  flags: number,
+  opens: Steps<Path | string>,
+  { any, tag }: { any: boolean; tag?: number | undefined },
+): Steps<number | string> {
   const fd = yield* step((s) => {
-    let n = FIRST_FD;
+    let n = firstFd(me, any);
     while (callerOf(s, me).fds[n] !== undefined) n++;
     setFd(s, me, n, reservedBy(me.id));
     return n;
@@ -379,7 +395,7 @@ export function* wholeFile(
   });
   // Without an open file: nothing is asked of its position.
   if (!foreign) return { id: 0, ino, d: at.d, mnt: at.mnt, flags, created: at.created === true };
-  const fd = yield* intoDescriptor(me, flags, openPlace(me, at, flags));
+  const fd = yield* intoDescriptor(me, flags, openPlace(me, at, flags), { any: false });
   // An open of a FIFO that waits is the call's result.
   return isError(fd) || fd >= openingResult(0) ? fd : { opened: fd };
 }

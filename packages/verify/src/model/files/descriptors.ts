@@ -1,10 +1,11 @@
 /** What the calls on descriptors share: the file of a descriptor, and what a change of contents does to its mode. */
 import { CAP_FSETID, O_ACCMODE, O_WRONLY, S_ISGID, S_ISUID } from "../../../../threadfs/dist/abi/abi.js";
+import { isError } from "../call.js";
 import { callerOf, inode } from "../calls.js";
 import { capable, inGroup } from "../permission.js";
 import { isFifo } from "../pipes/calls-pipes.js";
 import { get, type Inode, type Path, patch, type State } from "../state.js";
-import { hold, type Me, pin, type Steps, step } from "../steps.js";
+import { hold, type Me, pin, type Steps, step, unpin } from "../steps.js";
 
 /** An open file as an operation knows it. */
 export interface FileReference extends Path {
@@ -17,15 +18,24 @@ export interface FileReference extends Path {
 
 /** fget(): the file of a descriptor; an operation on it has a reference. */
 export function* fget(me: Me, fd: number): Steps<FileReference | string> {
-  return yield* step((s): FileReference | string => {
-    const id = callerOf(s, me).fds[fd] ?? 0;
-    const file = s.files.get(id);
-    if (file === undefined || file.opening !== undefined) return "EBADF";
-    hold(s, me, 0, file.mnt);
-    pin(s, `${me.id}`, id);
-    const { ino } = get(s.dentries, file.d);
-    return { id, ino, d: file.d, mnt: file.mnt, flags: file.flags, ...(isFifo(s, ino) && { fifo: true }) };
-  });
+  for (;;) {
+    const f = yield* step((s): (FileReference & { ends: boolean }) | string => {
+      const id = callerOf(s, me).fds[fd] ?? 0;
+      const file = s.files.get(id);
+      if (file === undefined || file.opening !== undefined) return "EBADF";
+      hold(s, me, 0, file.mnt);
+      pin(s, `${me.id}`, id);
+      const { ino } = get(s.dentries, file.d);
+      const ends = s.pipes.has(ino) || s.fileLocks.has(ino);
+      return { id, ino, d: file.d, mnt: file.mnt, flags: file.flags, ...(isFifo(s, ino) && { fifo: true }), ends };
+    });
+    if (isError(f)) return f;
+    const { ends, ...reference } = f;
+    // A call that finds the descriptor closed has had the file for a moment, and what ends with the file ended later. As in Linux.
+    const same = !ends || (yield* step((s) => callerOf(s, me).fds[fd] === f.id));
+    if (same) return reference;
+    yield* step((s) => unpin(s, `${me.id}`));
+  }
 }
 
 export const mutex = (ino: number): string => `inode ${ino}`;

@@ -41,6 +41,7 @@ const USERS: Record<string, ProgramCall[]> = {
   ],
   open: [
     { call: "sysOpen", path: "/d/mine", flags: O_RDWR },
+    { call: "sysOpen", path: "/d/mine", flags: O_RDWR, any: true },
     { call: "sysOpen", path: "/root", flags: O_RDWR },
     { call: "sysOpen", path: "/root", flags: O_RDWR | O_TRUNC },
     { call: "sysOpen", path: "x", flags: O_CREAT | O_EXCL, mode: 0o644 },

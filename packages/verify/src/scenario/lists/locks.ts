@@ -9,7 +9,7 @@ import {
   LOCK_UN,
   O_RDWR,
 } from "../../../../threadfs/dist/abi/abi.js";
-import type { ProgramCall } from "../../model/call.js";
+import type { ProgramCall, ResultReference } from "../../model/call.js";
 import { open } from "../setup-calls.js";
 
 /** Descriptors of both contexts: of "/f", of "/g"; of context 0 also another of "/f". */
@@ -21,11 +21,16 @@ const OWN = 0;
 const OTHER = 1;
 
 export const flock = (op: number, fd = F, ctx = OWN): ProgramCall => ({ call: "sysFlock", fd, op, ctx });
-const range = (type: number, start: number, len: number, more: { fd?: number; ctx?: number } = {}) => ({
+const range = (
+  type: number,
+  start: number,
+  len: number,
+  more: { fd?: number | ResultReference; ctx?: number } = {},
+) => ({
   ...{ fd: F, ctx: OWN, type, start, len },
   ...more,
 });
-type More = { fd?: number; ctx?: number; ofd?: boolean; wait?: boolean };
+type More = { fd?: number | ResultReference; ctx?: number; ofd?: boolean; wait?: boolean };
 export const set = (type: number, start: number, len: number, more: More = {}): ProgramCall => ({
   call: "setLock",
   ...range(type, start, len, more),
@@ -35,7 +40,8 @@ const get = (ctx: number, ofd = false): ProgramCall => ({
   ...range(F_WRLCK, 0, 0, { ctx }),
   ofd,
 });
-const close = (fd: number, ctx = OWN): ProgramCall => ({ call: "sysClose", fd, ctx });
+const close = (fd: number | ResultReference, ctx = OWN): ProgramCall => ({ call: "sysClose", fd, ctx });
+const openAny: ProgramCall = { ...open("/g", O_RDWR), any: true };
 const destroy: ProgramCall = { call: "contextDestroy", ctx: OTHER };
 
 /** At first descriptor F of context 0 has a shared flock and a read lock on bytes 0 to 99, context 1 a write lock on 200 to 299. */
@@ -53,10 +59,24 @@ export const LOCKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
     set(F_WRLCK, 50, 100, { ctx: OTHER }),
     set(F_RDLCK, 210, 10, { ctx: OTHER }),
     set(F_RDLCK, 0, 0, { fd: AGAIN, ofd: true }),
+    set(F_WRLCK, 0, 10, { fd: G }),
+    // By a descriptor that has another lock than G.
+    [openAny, set(F_RDLCK, 5, 10, { fd: { of: 0 } })],
     [set(F_WRLCK, 400, 10, { ofd: true }), set(F_UNLCK, 0, 0, { ofd: true })],
   ],
-  look: [get(OTHER), get(OWN, true)],
-  close: [close(F), close(AGAIN), close(F, OTHER), [open("/f", O_RDWR), close(F)]],
+  look: [
+    get(OTHER),
+    get(OWN, true),
+    [set(F_WRLCK, 0, 20, { fd: G, ctx: OTHER }), set(F_UNLCK, 0, 0, { fd: G, ctx: OTHER })],
+  ],
+  close: [
+    close(F),
+    close(AGAIN),
+    close(F, OTHER),
+    close(G),
+    [openAny, close({ of: 0 })],
+    [open("/f", O_RDWR), close(F)],
+  ],
   destroy: [destroy],
   unlink: [{ call: "sysUnlink", path: "/f" }],
 };

@@ -67,6 +67,7 @@ const CALLS: Record<string, PathCall> = {
     core.sysOpen(c, from, path(to), OPEN_FLAGS.O_TMPFILE | O_RDWR, 0o644),
   "sysOpen with O_PATH": ({ core, path }, c, from, to) => core.sysOpen(c, from, path(to), OPEN_FLAGS.O_PATH, 0),
   sysOpenat2: ({ core, path }, c, from, to) => core.sysOpenat2(c, from, path(to), 0, 0, 0),
+  sysOpenAny: ({ core, path }, c, from, to) => core.sysOpenAny(c, from, path(to), 0, 0),
   sysOpenTagged: ({ core, path }, c, from, to) => core.sysOpenTagged(c, from, path(to), 0, 0, 0, 1, 1),
   sysReadFile: ({ core, path }, c, from, to) => core.sysReadFile(c, from, path(to), 4096),
   sysWriteFile: ({ core, path }, c, from, to) => core.sysWriteFile(c, from, path(to), 0, 0o644, 3),
