@@ -1,5 +1,5 @@
 // What does a small read of a program of Emscripten cost in a worker? PHP reads a file in pieces of 64 bytes, 250,000 of them: on a tree, and through a proxy
-// to the main thread, where the file is in MEMFS; beside the plain call there. Then two workers on one tree. And what do paths cost (names.ts)?
+// to the main thread, where the file is in MEMFS; beside the plain call there. Then two workers on one tree, which read, and which open and close files. And what do paths cost (names.ts)?
 //
 // What is not comparable: the time of a read is PHP's and FS's for the most part, which all have. The proxy's main thread does nothing else,
 // and only reads are sent to it.
@@ -27,6 +27,8 @@ const PLAIN_TARGET = 2;
 const TWO_TARGET = 1.9;
 /** Readings in which the engine compiles, and which are not counted: PHP is large. */
 const WARM_UP = 4;
+/** Opens of a worker at a time. */
+const OPENS = 300_000;
 
 type Pool = WorkerPool<EmscriptenRequest>;
 
@@ -48,6 +50,8 @@ interface Times {
   two: number[];
   /** What the two do together, each compared with itself alone. */
   gain: number[];
+  /** The same for opens and closes. */
+  opens: number[];
 }
 
 /** PHP on the main thread, with the file in MEMFS. */
@@ -60,7 +64,7 @@ function startMain(): Promise<Program> {
  * Each round has programs of its own: the engine compiles one and the same program well or badly, for as long as it runs, and a read of either file system then takes a half more.
  */
 async function measure({ proxy, tree }: Sides, options: BenchOptions): Promise<Times> {
-  const times: Times = { main: [], proxy: [], one: [], two: [], gain: [] };
+  const times: Times = { main: [], proxy: [], one: [], two: [], gain: [], opens: [] };
   const read = { task: "read" } as const;
   const rounds = Math.max(3, Math.ceil(options.rounds / 2));
   for (let round = 0; round < rounds; round++) {
@@ -77,14 +81,28 @@ async function measure({ proxy, tree }: Sides, options: BenchOptions): Promise<T
     times.main.push(plain);
     times.one.push(alone[0] as number);
     times.two.push(Math.max(...together));
-    times.gain.push(pairwise(alone, together, (one, two) => one / two).reduce((sum, gain) => sum + gain, 0));
+    times.gain.push(gainOf(alone, together));
+    times.opens.push(await measureOpens(tree));
     times.proxy.push(proxied);
     options.log(`round ${round + 1} of ${rounds}`);
   }
   return times;
 }
 
-function report(result: Result, { main, proxy, one, two, gain }: Times): void {
+/** How much more two workers do together, from the times of each alone and with the other. */
+function gainOf(alone: readonly number[], together: readonly number[]): number {
+  return pairwise(alone, together, (one, two) => one / two).reduce((sum, gain) => sum + gain, 0);
+}
+
+/** The same for opens and closes: each worker has a file of its own, in one context. */
+async function measureOpens(tree: Pool): Promise<number> {
+  const open = (file: number) => ({ task: "open", file, times: OPENS }) as const;
+  await tree.askAll<number>(open, TIMEOUT);
+  const alone = [await tree.ask<number>(0, open(0), TIMEOUT), await tree.ask<number>(1, open(1), TIMEOUT)];
+  return gainOf(alone, await tree.askAll<number>(open, TIMEOUT));
+}
+
+function report(result: Result, { main, proxy, one, two, gain, opens }: Times): void {
   const plain = result.measure(WHAT, "MEMFS, main thread", "ns", main);
   const ours = result.measure(WHAT, "threadfs, worker", "ns", one);
   const proxied = result.measure(WHAT, "proxy, worker", "ns", proxy);
@@ -94,6 +112,7 @@ function report(result: Result, { main, proxy, one, two, gain }: Times): void {
   const best = ours.low / plain.low;
   result.figure(WHAT, `${ours.who} / ${plain.who}`, "x", spread, { target: PLAIN_TARGET, atMost: true, best });
   result.figure(WHAT, "two workers / one", "x", summary(gain), { target: TWO_TARGET });
+  result.figure("FS.open() and FS.close()", "two workers / one", "x", summary(opens), { target: TWO_TARGET });
 }
 
 async function run(options: BenchOptions): Promise<Result> {
@@ -104,6 +123,7 @@ async function run(options: BenchOptions): Promise<Result> {
   }
   const { vfs } = await openThreadfs();
   vfs.fs.writeFileSync("/file", new Uint8Array(FILE_SIZE).fill(FILL));
+  for (const file of [0, 1]) vfs.fs.writeFileSync(`/open-${file}`, "x");
   const main = await startMain();
   const channel = makeChannel();
   let stopped = false;

@@ -30,7 +30,7 @@ type Bytes = Int8Array | Uint8Array;
 /** Opens a path that leads to no link. @throws the program's errors */
 function openPath({ build, calls }: Tree, path: string, flags: number, mode: number): number {
   try {
-    return build.run(() => calls.open(path, flags, mode));
+    return build.run(() => calls.openAny(path, flags, mode));
   } catch (error) {
     throw build.errnoOf(error) === ERRNO.ELOOP ? build.disturbed(ERRNO.ELOOP) : error;
   }

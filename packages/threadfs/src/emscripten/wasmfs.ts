@@ -162,11 +162,11 @@ class Backend {
     const writes = text[0] !== "r".charCodeAt(0);
     const both = text.includes("+".charCodeAt(0));
     const flags = both ? O_RDWR : writes ? O_WRONLY : O_RDONLY;
-    return this.#calls.open(this.#program.string(path), flags, 0);
+    return this.#calls.openAny(this.#program.string(path), flags, 0);
   }
 
   #insertFile(path: number, mode: number): number {
-    const fd = this.#calls.open(this.#program.string(path), O_CREAT | O_EXCL | O_WRONLY, mode & 0o7777);
+    const fd = this.#calls.openAny(this.#program.string(path), O_CREAT | O_EXCL | O_WRONLY, mode & 0o7777);
     this.#calls.closeQuietly(fd);
     return 0;
   }

@@ -187,12 +187,24 @@ export class SystemCalls {
     return fd <= OPENING ? this.#openFifo(OPENING - fd, syscall, path) : fd;
   }
 
+  /** The same for a caller that has numbers of its own for its files: it gets any free descriptor, side by side with others. */
+  openAny(path: Path, flags: number, mode: number): number {
+    const length = this.tryPutPath(path);
+    const checked = length < 0 ? PATH_MAX + 1 : length;
+    return this.#opened(this.core.sysOpenAny(this.ctx, this.dirfd, checked, flags, mode), "open", path);
+  }
+
   /** openat2(2): `dirfd` is where a relative path starts, `resolve` RESOLVE_* bits. Returns a descriptor. */
   openat2(dirfd: number, path: Path, flags: number, mode: number, resolve: number): number {
     const length = this.tryPutPath(path);
     const checked = length < 0 ? PATH_MAX + 1 : length;
     const fd = this.core.sysOpenat2(this.ctx, dirfd, checked, flags, mode, resolve);
-    return this.check(fd <= OPENING ? this.#openFifo(OPENING - fd, "openat2", path) : fd, "openat2", path);
+    return this.#opened(fd, "openat2", path);
+  }
+
+  /** The descriptor of an open, which may have to wait for the other end of a FIFO first. */
+  #opened(result: number, syscall: string, path: Path): number {
+    return this.check(result <= OPENING ? this.#openFifo(OPENING - result, syscall, path) : result, syscall, path);
   }
 
   /** Waits for the other end of a FIFO. Returns the descriptor, which is open then. */

@@ -13,9 +13,8 @@ export interface EmscriptenWorkerStart {
   channel?: SharedArrayBuffer;
 }
 
-export interface EmscriptenRequest {
-  task: "start" | "read";
-}
+/** `open`: the file of this number is opened and closed so many times. */
+export type EmscriptenRequest = { task: "start" | "read" } | { task: "open"; file: number; times: number };
 
 let program: Program | undefined;
 
@@ -28,4 +27,7 @@ async function start(): Promise<void> {
   });
 }
 
-serveRequests<EmscriptenRequest>(({ task }) => (task === "start" ? start() : program?.readAll()));
+serveRequests<EmscriptenRequest>((request) => {
+  if (request.task === "open") return program?.openAll(request.file, request.times);
+  return request.task === "start" ? start() : program?.readAll();
+});

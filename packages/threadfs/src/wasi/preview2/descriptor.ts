@@ -247,7 +247,7 @@ export class Descriptor {
     const dirfd = this.#directory();
     const linux = openFlags(pathFlags, how, flags);
     const mode = how.create ? CREATE_MODE : 0;
-    const open = (): number => core.sysOpenat2(ctx, dirfd, tree.put(path), linux, mode, RESOLVE_BENEATH);
+    const open = (): number => core.sysOpenTagged(ctx, dirfd, tree.put(path), linux, mode, RESOLVE_BENEATH, 0, 0);
     const begun = open();
     const fd = walked(begun > OPENING ? begun : openFifo(tree.calls, () => tree.calls.checkOpen(), begun, open));
     const got = core.sysFstat(ctx, fd);

@@ -51,7 +51,7 @@ export interface Preview2 {
 function openPreopens(tree: Tree, preopens: readonly (readonly [string, unknown])[]): [OpenFile, string][] {
   return preopens.map(([name, path]) => {
     const checked = toPath(path, `options.preopens[${JSON.stringify(name)}]`);
-    return [new OpenFile(tree, tree.calls.open(checked, O_RDONLY | O_DIRECTORY, 0), S_IFDIR), name];
+    return [new OpenFile(tree, tree.calls.openAny(checked, O_RDONLY | O_DIRECTORY, 0), S_IFDIR), name];
   });
 }
 
