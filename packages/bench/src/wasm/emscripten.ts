@@ -94,7 +94,7 @@ function gainOf(alone: readonly number[], together: readonly number[]): number {
   return pairwise(alone, together, (one, two) => one / two).reduce((sum, gain) => sum + gain, 0);
 }
 
-/** The same for opens and closes: each worker has a file of its own, in one context. */
+/** The same for opens and closes: each worker has a file of its own. */
 async function measureOpens(tree: Pool): Promise<number> {
   const open = (file: number) => ({ task: "open", file, times: OPENS }) as const;
   await tree.askAll<number>(open, TIMEOUT);

@@ -4,12 +4,13 @@
  */
 import type { Edit } from "../binary/mutant.js";
 import { API, TOOLS } from "./api-faults.js";
-import { CONTENTS } from "./contents/content-faults.js";
 import { CONTEXTS } from "./context-faults.js";
 import { CACHE } from "./dcache-faults.js";
 import type { Step } from "./detectors.js";
 import { DRIVERS } from "./driver-faults.js";
-import { FILES } from "./file-faults.js";
+import { CONTENTS } from "./files/content-faults.js";
+import { DESCRIPTORS } from "./files/descriptor-faults.js";
+import { FILES } from "./files/file-faults.js";
 import { ACLS } from "./linux/acl-faults.js";
 import { ADVISORY } from "./linux/advisory-faults.js";
 import { LINKS } from "./linux/link-faults.js";
@@ -56,6 +57,7 @@ export const MUTANTS: Mutant[] = [
   ...REPLAYS,
   ...FILES,
   ...CONTENTS,
+  ...DESCRIPTORS,
   ...LISTS,
   ...PARTED,
   ...CACHES,

@@ -303,17 +303,6 @@ export const WALK: Mutant[] = [
     caughtBy: [meanwhile("acls chown: sysChown(path=/d/e/f uid=2000", "acl: sysSetacl(path=/d/e/f acl=[] ctx=1")],
   },
   {
-    name: "a descriptor with an uncommitted close counts as closed",
-    edits: [
-      {
-        file: "vfs/file/file.ts",
-        from: "      lock(c.fdLock);\n      const open = fdFile(c, fd);\n      unlock(c.fdLock);\n      if (!open) return f;\n      continue;",
-        to: "      return f;",
-      },
-    ],
-    caughtBy: [meanwhile("pages unlink: sysUnlink(path=/g)", "sysWrite(fd=4 offset=5000")],
-  },
-  {
     name: "a dentry with an uncommitted end is skipped",
     edits: [
       {

@@ -190,11 +190,14 @@ export function putUnusedFd(c: Context, fd: i32): void {
 }
 
 /**
- * Frees a descriptor of a context that has been closed, if it is taken and not open yet. False: its thread has opened it meanwhile, by fdInstall(), with which the
- * exchange here pairs.
+ * Frees a descriptor of a context that has been closed, if it is taken and not open yet. False: its thread has opened it meanwhile: by fdInstall(), with which the
+ * exchange pairs, or by fdInstallPair(), which holds the lock.
  */
 export function fdUnreserve(c: Context, fd: u32): bool {
+  const guard = fdLockOf(c, fd);
+  lock(guard);
   const v = atomic.cmpxchg<u32>(fdSlot(c, fd), FD_RESERVED, 0);
+  unlock(guard);
   return v == 0 || v == FD_RESERVED;
 }
 

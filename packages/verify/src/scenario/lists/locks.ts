@@ -10,6 +10,7 @@ import {
   O_RDWR,
 } from "../../../../threadfs/dist/abi/abi.js";
 import type { ProgramCall, ResultReference } from "../../model/call.js";
+import { fstat } from "../calls.js";
 import { open } from "../setup-calls.js";
 
 /** Descriptors of both contexts: of "/f", of "/g"; of context 0 also another of "/f". */
@@ -35,9 +36,9 @@ export const set = (type: number, start: number, len: number, more: More = {}): 
   call: "setLock",
   ...range(type, start, len, more),
 });
-const get = (ctx: number, ofd = false): ProgramCall => ({
+const get = (ctx: number, ofd = false, fd = F): ProgramCall => ({
   call: "getLock",
-  ...range(F_WRLCK, 0, 0, { ctx }),
+  ...range(F_WRLCK, 0, 0, { ctx, fd }),
   ofd,
 });
 const close = (fd: number | ResultReference, ctx = OWN): ProgramCall => ({ call: "sysClose", fd, ctx });
@@ -60,8 +61,8 @@ export const LOCKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
     set(F_RDLCK, 210, 10, { ctx: OTHER }),
     set(F_RDLCK, 0, 0, { fd: AGAIN, ofd: true }),
     set(F_WRLCK, 0, 10, { fd: G }),
-    // By a descriptor that has another lock than G.
-    [openAny, set(F_RDLCK, 5, 10, { fd: { of: 0 } })],
+    // By a descriptor that has another lock than G, which is still open then.
+    [openAny, set(F_RDLCK, 5, 10, { fd: { of: 0 } }), fstat(G)],
     [set(F_WRLCK, 400, 10, { ofd: true }), set(F_UNLCK, 0, 0, { ofd: true })],
   ],
   look: [
@@ -73,7 +74,7 @@ export const LOCKED: Record<string, (ProgramCall | ProgramCall[])[]> = {
     close(F),
     close(AGAIN),
     close(F, OTHER),
-    close(G),
+    [close(G), get(OTHER, false, G)],
     [openAny, close({ of: 0 })],
     [open("/f", O_RDWR), close(F)],
   ],

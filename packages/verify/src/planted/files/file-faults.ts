@@ -1,6 +1,6 @@
 /** Faults in what calls change: entries, accounts, contents, descriptors, and in the recount of a dead thread's references. */
-import { alloc, death, fsck, pair, terminate, tests, torture } from "./detectors.js";
-import type { Mutant } from "./faults.js";
+import { alloc, death, fsck, pair, terminate, tests, torture } from "../detectors.js";
+import type { Mutant } from "../faults.js";
 
 export const FILES: Mutant[] = [
   {
