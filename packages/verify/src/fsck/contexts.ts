@@ -118,7 +118,9 @@ function checkGroups(v: ArenaView, c: number) {
 function checkDescriptors(v: ArenaView, c: number, alive: boolean): number {
   let open = 0;
   for (let b = 0; b < L.FD_BLOCKS; b++) {
-    const block = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4);
+    const pointer = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4);
+    const block = pointer & ~L.FD_BLOCK_HIDDEN;
+    if (alive && pointer !== block) v.problem("fd", `block ${b} of ${context(v, c)} is made and not shown`);
     // The blocks of the second half have hints of their own.
     const ordered = b < L.FD_ORDERED_BLOCKS;
     if (block === 0) {

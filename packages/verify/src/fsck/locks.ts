@@ -154,7 +154,7 @@ function hasOwner(v: ArenaView, i: number, lock: Lock): boolean {
 
 function hasOpen(v: ArenaView, c: number, i: number): boolean {
   for (let b = 0; b < L.FD_BLOCKS; b++) {
-    const block = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4);
+    const block = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4) & ~L.FD_BLOCK_HIDDEN;
     for (let k = 0; block !== 0 && k < L.FD_BLOCK; k++) {
       const file = v.u32(block + k * 4);
       if (file > L.FD_RESERVED && v.u32(file + F.inode) === i) return true;

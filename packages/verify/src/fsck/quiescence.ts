@@ -11,7 +11,10 @@ function lock(v: ArenaView, at: number, what: Text, rest = 0) {
 
 /** The blocks of descriptors of a context that have a lock of their own. */
 function blocksWithLock(v: ArenaView, c: number): number[] {
-  const all = Array.from({ length: L.FD_BLOCKS }, (_, b) => v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4));
+  const all = Array.from(
+    { length: L.FD_BLOCKS },
+    (_, b) => v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4) & ~L.FD_BLOCK_HIDDEN,
+  );
   return all.slice(L.FD_ORDERED_BLOCKS).filter((block) => block !== 0);
 }
 

@@ -367,6 +367,7 @@ export const DAMAGE: readonly Damage[] = [
     (w) => w.add(w.blockOf(w.numbers.any) + L.FD_BLOCK_HINT, 1),
   ],
   ["the lock of a block of descriptors held", "lock", (w) => w.set(w.blockOf(w.numbers.any) + L.FD_BLOCK_LOCK, 1)],
+  ["a block of descriptors that is not shown", "fd", (w) => w.add(w.get(L.CTX_TABLE) + L.CONTEXT_FD_BLOCKS, 1)],
   [
     "a block of descriptors lost",
     "leak",

@@ -24,6 +24,7 @@ export function fdClose(c: Context, fd: i32, owner: u32 = 0, tag: u64 = 0): File
   let tries = 0;
   while (true) {
     const guard = fdLockOf(c, fd);
+    if (guard == 0) return changetype<File>(0);
     lock(guard);
     const f = fdFile(c, fd);
     if (!f || (owner != 0 && f.owner != owner) || (tag != 0 && f.tag != tag)) {
@@ -74,7 +75,7 @@ function closeLocked(c: Context, fd: i32, f: File, i: Inode): bool {
 /** Closes the descriptor of the file with a tag, which is not 0. Returns the file as fdClose(); null: no descriptor has it. */
 export function fdCloseTagged(c: Context, tag: u64): File {
   for (let b: u32 = 0; b < FD_BLOCKS; b++) {
-    const block = atomic.load<u32>(c.fdBlock(b));
+    const block = c.fdBlock(b);
     if (block == 0) continue;
     for (let fd = fdTagged(c, block, b * FD_BLOCK, tag); fd >= 0; fd = fdTagged(c, block, b * FD_BLOCK, tag)) {
       const f = fdClose(c, fd, 0, tag);

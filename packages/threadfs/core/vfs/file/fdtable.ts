@@ -9,14 +9,17 @@
  *                     (FD_BLOCK_LOCK, FD_BLOCK_HINT). A thread begins at the block of its slot, so that threads that share a context
  *                     write to different lines. A block that was never used has no memory
  *
+ * A block is made in a transaction in which the pointer to it is odd: no thread uses it, as it may be undone. When that is committed one store shows the block,
+ * for ever. If the thread dies in between, the next one that needs the block does that, or a recount.
+ *
  * Where one half is full both kinds of open go on in the other, so that each may have all descriptors of the context.
  *
  * Guarantees
  *  - A word changes under the lock of its block (fdLockOf()), but for the exchanges that make a taken descriptor an open one.
  *  - A hint is never above a free descriptor of its blocks.
  *  - A context that has been closed gives out no descriptor: who takes one looks under the lock whether the context is in the table, and who
- *    closes it takes it out of the table before it takes the locks of all blocks (closeRemoved()). A block that it did not find had
- *    no memory then: its lock is taken later, by a thread that looks at the table after that.
+ *    closes it takes it out of the table before it takes the locks of all blocks (closeRemoved()). A block that it did not find was not shown
+ *    then: its lock is taken later, by a thread that looks at the table after that.
  *
  * Lock order: fdLock, then locks of blocks with their numbers; all of them after i_lock.
  */
@@ -30,6 +33,7 @@ import {
   Context,
   FD_BLOCK,
   FD_BLOCK_END,
+  FD_BLOCK_HIDDEN,
   FD_BLOCK_HINT,
   FD_BLOCK_LOCK,
   FD_BLOCKS,
@@ -47,7 +51,7 @@ export const FD_OPENING: u32 = 1;
 /** The address of a descriptor's word, 0: it has none. */
 export function fdSlot(c: Context, fd: u32): usize {
   if (fd >= NR_OPEN) return 0;
-  const block = atomic.load<u32>(c.fdBlock(fd / FD_BLOCK));
+  const block = c.fdBlock(fd / FD_BLOCK);
   return block == 0 ? 0 : <usize>(block + ((fd % FD_BLOCK) << 2));
 }
 
@@ -60,18 +64,19 @@ export function fdValue(c: Context, fd: i32): u32 {
   return s == 0 ? FD_RESERVED : atomic.load<u32>(s);
 }
 
-/** The lock of a descriptor. Of one that has no word any lock is right. */
+/** The lock of a descriptor; 0: it has none, nor a word. It never has another one. */
 export function fdLockOf(c: Context, fd: u32): usize {
   const b = fd / FD_BLOCK;
-  if (b < FD_ORDERED_BLOCKS || b >= FD_BLOCKS) return c.fdLock;
-  const block = atomic.load<u32>(c.fdBlock(b));
-  return block == 0 ? c.fdLock : <usize>(block + FD_BLOCK_LOCK);
+  if (b < FD_ORDERED_BLOCKS) return c.fdLock;
+  if (b >= FD_BLOCKS) return 0;
+  const block = c.fdBlock(b);
+  return block == 0 ? 0 : <usize>(block + FD_BLOCK_LOCK);
 }
 
 /** The hint that goes with that lock. Of a descriptor of the second half, which has a word. */
 function fdHintOf(c: Context, fd: u32): usize {
   const b = fd / FD_BLOCK;
-  return b < FD_ORDERED_BLOCKS ? c.fdHintAt : <usize>(atomic.load<u32>(c.fdBlock(b)) + FD_BLOCK_HINT);
+  return b < FD_ORDERED_BLOCKS ? c.fdHintAt : <usize>(c.fdBlock(b) + FD_BLOCK_HINT);
 }
 
 /** Frees a descriptor. Under its lock. */
@@ -115,30 +120,31 @@ function takeAny(c: Context, start: u32): i32 {
   const blocks = FD_BLOCKS - FD_ORDERED_BLOCKS;
   for (let n: u32 = 0; n < blocks; n++) {
     const b = FD_ORDERED_BLOCKS + ((start + n) % blocks);
-    let block = atomic.load<u32>(c.fdBlock(b));
-    if (block == 0) {
-      lock(c.fdLock);
-      block = addBlock(c, b, FD_BLOCK_END);
-      unlock(c.fdLock);
-      if (block == 0) return -ENOSPC;
-    }
+    if (c.fdBlock(b) == 0 && !addBlock(c, b, FD_BLOCK_END)) return -ENOSPC;
     const fd = takeBetween(c, b * FD_BLOCK, (b + 1) * FD_BLOCK);
     if (fd != -EMFILE) return fd;
   }
   return -EMFILE;
 }
 
-/** The block with this number, which is made if there is none yet, under fdLock. 0: the arena is full. */
-function addBlock(c: Context, b: u32, bytes: u32): u32 {
-  const at = c.fdBlock(b);
-  const there = load<u32>(at);
-  if (there != 0) return there;
-  const block = <u32>kmalloc(bytes, true);
-  if (block == 0) return 0;
-  memory.fill(block, 0, bytes);
-  put32(at, block);
-  removePendingBlock(block);
-  return block;
+/** Makes the block with this number and shows it, unless another thread has done so. False: the arena is full. Not in a transaction. */
+function addBlock(c: Context, b: u32, bytes: u32): bool {
+  const at = c.fdBlockAt(b);
+  lock(c.fdLock);
+  let block = load<u32>(at);
+  if (block == 0) {
+    block = <u32>kmalloc(bytes, true);
+    if (block != 0) {
+      memory.fill(block, 0, bytes);
+      put32(at, block | FD_BLOCK_HIDDEN);
+      removePendingBlock(block);
+    }
+  }
+  unlock(c.fdLock);
+  if (block == 0) return false;
+  // Who has made it has committed that: this thread, or one that had the lock before.
+  atomic.store<u32>(at, block & ~FD_BLOCK_HIDDEN);
+  return true;
 }
 
 /** Takes the lowest free descriptor of those that have one lock: from `first` on, whose block is there or may be made, below `end`. */
@@ -152,15 +158,11 @@ function takeBetween(c: Context, first: u32, end: u32): i32 {
   }
   let fd = max<u32>(load<u32>(hint), first);
   for (; fd < end; fd++) {
-    let block = load<u32>(c.fdBlock(fd / FD_BLOCK));
-    if (block == 0) {
-      block = addBlock(c, fd / FD_BLOCK, FD_BLOCK << 2);
-      if (block == 0) {
-        unlock(guard);
-        return -ENOSPC;
-      }
+    const s = fdSlot(c, fd);
+    if (s == 0) {
+      unlock(guard);
+      return addBlock(c, fd / FD_BLOCK, FD_BLOCK << 2) ? takeBetween(c, first, end) : -ENOSPC;
     }
-    const s = <usize>(block + ((fd % FD_BLOCK) << 2));
     if (load<u32>(s) != 0) continue;
     put32(s, FD_RESERVED);
     set32(hint, fd + 1);

@@ -281,11 +281,12 @@ export function fgetRaw(c: Context, fd: i32): File {
   let deadline: f64 = 0;
   let tries = 0;
   while (true) {
-    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, fdLockOf(c, fd));
+    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
     const f = fdFile(c, fd);
     if (!f) {
       // Under the lock: a descriptor that is being closed is open until the commit.
       const guard = fdLockOf(c, fd);
+      if (guard == 0) return f;
       lock(guard);
       const open = fdFile(c, fd);
       unlock(guard);
@@ -327,6 +328,7 @@ export function fdInstallPair(c: Context, fd: i32, f: File, fd2: i32, f2: File):
 /** The file of a descriptor whose open waits, with a reference; null: this thread has no such open. */
 export function fgetOpening(c: Context, fd: i32): File {
   const guard = fdLockOf(c, fd);
+  if (guard == 0) return changetype<File>(0);
   lock(guard);
   const f = openingFile(c, fd, tid);
   if (f) atomic.add<u32>(f.count, 1);
@@ -349,6 +351,7 @@ export function fdOpened(c: Context, fd: i32, f: File): bool {
 /** Takes back an open that waits: returns its file with the descriptor's reference; null: there is none. `opener` as above. */
 export function fdCloseOpening(c: Context, fd: i32, opener: u32): File {
   const guard = fdLockOf(c, fd);
+  if (guard == 0) return changetype<File>(0);
   lock(guard);
   const f = openingFile(c, fd, opener);
   if (f) freeFd(c, fd);

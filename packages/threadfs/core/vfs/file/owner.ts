@@ -23,7 +23,7 @@ export function fdCloseOwned(owner: u32, opens: bool): void {
     const c = contextAt(i);
     if (c == null) continue;
     for (let b: u32 = 0; b < FD_BLOCKS; b++) {
-      const block = atomic.load<u32>(c.fdBlock(b));
+      const block = c.fdBlock(b);
       if (block == 0) continue;
       for (let k: u32 = 0; k < FD_BLOCK; k++) {
         takeBackOpen(c, b * FD_BLOCK + k, <usize>(block + (k << 2)), owner);

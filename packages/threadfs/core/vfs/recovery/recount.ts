@@ -77,7 +77,7 @@ import { notifyUnmount } from "../notify/fsnotify";
 import { countFile, forgetEnds, pipeFree, pipeOf } from "../pipe/pipe";
 import { wakeAllPipes } from "../pipe/wait";
 import { contextExists } from "../task/context-ref";
-import { Context, FD_BLOCK, FD_BLOCKS, isAlive, removeContext } from "../task/cred";
+import { Context, FD_BLOCK, FD_BLOCK_HIDDEN, FD_BLOCKS, isAlive, removeContext } from "../task/cred";
 import { xattrsFree } from "../xattr/free";
 import { admitOthers, excludeOthers } from "./exclusion";
 import {
@@ -169,8 +169,10 @@ function clearFsPaths(c: Context): void {
 
 function countDescriptors(c: Context, alive: bool): void {
   for (let b: u32 = 0; b < FD_BLOCKS; b++) {
-    const block = load<u32>(c.fdBlock(b));
+    const block = load<u32>(c.fdBlockAt(b)) & ~FD_BLOCK_HIDDEN;
     if (block == 0) continue;
+    // Its maker may have died before it was shown.
+    atomic.store<u32>(c.fdBlockAt(b), block);
     for (let k: u32 = 0; k < FD_BLOCK; k++) {
       const at = <usize>(block + (k << 2));
       const f = load<u32>(at);

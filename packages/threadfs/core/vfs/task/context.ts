@@ -226,7 +226,7 @@ export function doContextDestroy(c: Context): i32 {
 /** Closes the descriptors of a context that is not in the table any more, and puts its root and working directory. */
 function closeRemoved(c: Context): void {
   for (let fd: u32 = 0; fd < NR_OPEN; fd++) {
-    if (fd % FD_BLOCK == 0 && atomic.load<u32>(c.fdBlock(fd / FD_BLOCK)) == 0) {
+    if (fd % FD_BLOCK == 0 && c.fdBlock(fd / FD_BLOCK) == 0) {
       fd += FD_BLOCK - 1;
       continue;
     }

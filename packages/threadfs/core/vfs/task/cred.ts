@@ -53,6 +53,8 @@ export const FD_ORDERED_BLOCKS: u32 = 32;
 export const FD_BLOCK_LOCK: u32 = FD_BLOCK << 2;
 export const FD_BLOCK_HINT: u32 = FD_BLOCK_LOCK + 4;
 export const FD_BLOCK_END: u32 = FD_BLOCK_HINT + 4;
+/** Bit of the pointer to a block whose allocation may be undone. */
+export const FD_BLOCK_HIDDEN: u32 = 1;
 /** Descriptors that a context may have open. */
 export const NR_OPEN: u32 = FD_BLOCKS * FD_BLOCK;
 /** The lowest descriptor, as in a process whose standard streams are open. */
@@ -103,9 +105,14 @@ export class Context {
   get fdLock(): usize {
     return changetype<usize>(this) + offsetof<Context>("fdLock_");
   }
-  /** Address of the pointer to a descriptor block. */
-  fdBlock(n: u32): usize {
+  /** Address of the pointer to a descriptor block, which is odd until the block is shown (file/fdtable.ts). */
+  fdBlockAt(n: u32): usize {
     return changetype<usize>(this) + CONTEXT_FD_BLOCKS + (n << 2);
+  }
+  /** A descriptor block, 0: there is none. */
+  fdBlock(n: u32): u32 {
+    const block = atomic.load<u32>(this.fdBlockAt(n));
+    return block & FD_BLOCK_HIDDEN ? 0 : block;
   }
   get fdHintAt(): usize {
     return changetype<usize>(this) + offsetof<Context>("fdHint_");
@@ -114,7 +121,7 @@ export class Context {
   resetFdHints(): void {
     store<u32>(this.fdHintAt, 0);
     for (let b = FD_ORDERED_BLOCKS; b < FD_BLOCKS; b++) {
-      const block = load<u32>(this.fdBlock(b));
+      const block = this.fdBlock(b);
       if (block != 0) store<u32>(<usize>(block + FD_BLOCK_HINT), 0);
     }
   }

@@ -10,7 +10,7 @@ export const DESCRIPTORS: Mutant[] = [
     edits: [
       {
         file: "vfs/file/file.ts",
-        from: "      const guard = fdLockOf(c, fd);\n      lock(guard);\n      const open = fdFile(c, fd);\n      unlock(guard);\n      if (!open) return f;\n      continue;",
+        from: "      const guard = fdLockOf(c, fd);\n      if (guard == 0) return f;\n      lock(guard);\n      const open = fdFile(c, fd);\n      unlock(guard);\n      if (!open) return f;\n      continue;",
         to: "      return f;",
       },
     ],
@@ -67,6 +67,11 @@ export const DESCRIPTORS: Mutant[] = [
       },
     ],
     caughtBy: [pair("locks@any=true); setLock || close: sysClose(fd=4); getLock", { bound: 2 })],
+  },
+  {
+    name: "a block whose maker has died before it was shown is never used",
+    edits: [{ file: "vfs/recovery/recount.ts", from: "    atomic.store<u32>(c.fdBlockAt(b), block);\n", to: "" }],
+    caughtBy: [death("small tagged: sysOpenat2(path=/d/f flags=2 resolve=0 tag=7)")],
   },
   {
     name: "a file is not found by its tag in the blocks of threads",
