@@ -418,7 +418,8 @@ const byTree = (tree: string): TreeOperation[] => operations.filter((op) => op.t
 
 /** Whether a tree has these operations at the same time. */
 function fitBeside(tree: string, ops: readonly TreeOperation[]): boolean {
-  const beside = TREES[tree]?.beside;
+  const { beside, apart = [] } = defined(TREES[tree], tree);
+  if (apart.length > 0 && apart.every((name) => ops.some(({ kind }) => kind === name))) return false;
   if (beside === undefined) return true;
   const contexts = new Set(ops.flatMap(({ calls }) => calls.map(({ ctx }) => ctx)));
   return ops.some(({ kind }) => kind === beside) && contexts.size === 1;

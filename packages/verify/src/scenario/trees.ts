@@ -79,6 +79,8 @@ export interface Tree {
   splits?: string;
   /** One of two operations is of this kind, and both are of one context. */
   beside?: string;
+  /** Operations of these kinds are not made together: one would wait for ever for what another keeps. */
+  apart?: string[];
   /** The path where the driver is mounted, its hooks, and the flags of its file system. */
   driver?: string;
   hooks?: number;
@@ -185,6 +187,8 @@ export const TREES: Record<string, Tree> = {
   },
   /** FIFOs whose calls wait: one with a byte, one with room for a page, one that is not open. */
   pipeWaits: {
+    // A reader of a pipe waits for the end of the file until all writers are closed.
+    apart: ["eof", "open"],
     contexts: [],
     setup: [
       ...FIFOS,

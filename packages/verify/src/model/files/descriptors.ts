@@ -1,11 +1,12 @@
-/** What the calls on descriptors share: the file of a descriptor, and what a change of contents does to its mode. */
-import { CAP_FSETID, O_ACCMODE, O_WRONLY, S_ISGID, S_ISUID } from "../../../../threadfs/dist/abi/abi.js";
+/** What the calls on descriptors share: the file of a descriptor, and what a change of contents does, to its mode and to all that is behind its new end. */
+import { CAP_FSETID, O_ACCMODE, O_WRONLY, S_IFREG, S_ISGID, S_ISUID } from "../../../../threadfs/dist/abi/abi.js";
 import { isError } from "../call.js";
-import { callerOf, inode } from "../calls.js";
+import { callerOf, inode, isDriver, touch } from "../calls.js";
+import { isLimited, storedIn } from "../linux/quota.js";
 import { capable, inGroup } from "../permission.js";
 import { isFifo } from "../pipes/calls-pipes.js";
-import { get, type Inode, type Path, patch, type State } from "../state.js";
-import { hold, type Me, pin, type Steps, step, unpin } from "../steps.js";
+import { dropReserved, get, type Inode, type Path, patch, type State, typeOf } from "../state.js";
+import { change, type Done, hold, type Me, type Phase, pin, type Steps, step, unpin } from "../steps.js";
 
 /** An open file as an operation knows it. */
 export interface FileReference extends Path {
@@ -57,3 +58,27 @@ export function dropsSgid(s: State, me: Me, i: Inode): boolean {
 /** removeSuid() */
 export const strip = (s: State, me: Me, ino: number): undefined =>
   void patch(s.inodes, ino, { mode: withoutSuid(s, me, inode(s, ino)) });
+
+/** do_truncate(); `inoOf(s)` is the file. */
+export function* truncate(me: Me, inoOf: (s: State) => number, size: number): Steps<number | string> {
+  return yield* change(me, truncatePhases(me, inoOf, size));
+}
+
+export function truncatePhases(me: Me, inoOf: (s: State) => number, size: number): Phase<never>[] {
+  const begin = (s: State): number | string | Done<number> => {
+    const i = inode(s, inoOf(s));
+    if (typeOf(i) !== S_IFREG) return { done: true, result: 0 };
+    if (isDriver(s, i)) return "EOPNOTSUPP";
+    strip(s, me, inoOf(s));
+    return 0;
+  };
+  const run = (s: State) => {
+    const ino = inoOf(s);
+    const i = inode(s, ino);
+    const data = i.data.slice(0, size).padEnd(size, "\0");
+    // The pages behind the new end are freed after that.
+    touch(s, ino, { contents: true, data, size, ...(isLimited(s, i.fs) && { stored: storedIn(i) }) });
+    return 0;
+  };
+  return [{ locks: (s) => [mutex(inoOf(s))], run: begin }, { run }, { run: (s) => dropReserved(s, inoOf(s)) }];
+}

@@ -19,27 +19,27 @@ export const DESCRIPTORS: Mutant[] = [
   {
     name: "a thread for which any descriptor will do takes the lowest",
     edits: [{ file: TABLE, from: "  let fd = any ? takeAny(", to: "  let fd = any && tid == 0 ? takeAny(" }],
-    caughtBy: [tests("unit/vfs/fdtable", "the block of its slot")],
+    caughtBy: [tests("unit/vfs/file/fdtable", "the block of its slot")],
   },
   {
     name: "all threads for which any descriptor will do begin in one block",
     edits: [{ file: TABLE, from: "(tid - 1) % (FD_BLOCKS - FD_ORDERED_BLOCKS)", to: "0" }],
-    caughtBy: [tests("unit/vfs/fdtable", "the block of its slot")],
+    caughtBy: [tests("unit/vfs/file/fdtable", "the block of its slot")],
   },
   {
     name: "a free descriptor stays below the hint of its block",
     edits: [{ file: TABLE, from: "  if (fd < load<u32>(hint)) set32(hint, fd);\n", to: "" }],
-    caughtBy: [pair("small@tagged || stat: sysStat(path=/d)"), tests("unit/vfs/fdtable")],
+    caughtBy: [pair("small@tagged || stat: sysStat(path=/d)"), tests("unit/vfs/file/fdtable")],
   },
   {
     name: "an open fails where there is no memory for the thread's block",
     edits: [{ file: TABLE, from: "(fd == -EMFILE || fd == -ENOSPC)", to: "fd == -EMFILE" }],
-    caughtBy: [tests("unit/vfs/fdtable", "where there is no memory")],
+    caughtBy: [tests("unit/vfs/file/fdtable", "where there is no memory")],
   },
   {
     name: "the descriptors of a full half end an open, though there are others",
     edits: [{ file: TABLE, from: "  else if (fd == -EMFILE) fd = takeAny(c, 0);\n", to: "" }],
-    caughtBy: [tests("unit/vfs/fdtable", "as many as ever")],
+    caughtBy: [tests("unit/vfs/file/fdtable", "as many as ever")],
   },
   {
     name: "a context that is closed gives out a descriptor",

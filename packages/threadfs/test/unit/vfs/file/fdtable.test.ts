@@ -1,13 +1,13 @@
 /** The table of descriptors of a context (core/vfs/file/fdtable.ts): the lowest free descriptor, and any free one for callers that have numbers of their own. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CTX_TABLE, FD_BLOCK, FD_FIRST, FD_ORDERED_BLOCKS, NR_OPEN } from "../../../../verify/dist/arena/layout.js";
-import { check } from "../../../../verify/dist/fsck/check-arena.js";
-import { AT_FDCWD, ERRNO, F_RDLCK, F_SETLK, MAX_THREADS, O_RDWR } from "../../../dist/abi/abi.js";
-import { createVfs, type Vfs } from "../../../dist/src/index.js";
-import { gauges } from "../../support/counters.js";
-import type { TestScope } from "../../support/hooked-vfs.js";
-import { type RawCore, rawCore } from "../../support/raw-core.js";
+import { CTX_TABLE, FD_BLOCK, FD_FIRST, FD_ORDERED_BLOCKS, NR_OPEN } from "../../../../../verify/dist/arena/layout.js";
+import { check } from "../../../../../verify/dist/fsck/check-arena.js";
+import { AT_FDCWD, ERRNO, F_RDLCK, F_SETLK, MAX_THREADS, O_RDWR } from "../../../../dist/abi/abi.js";
+import { createVfs, type Vfs } from "../../../../dist/src/index.js";
+import { gauges } from "../../../support/counters.js";
+import type { TestScope } from "../../../support/hooked-vfs.js";
+import { type RawCore, rawCore } from "../../../support/raw-core.js";
 
 /** The first descriptor of the blocks that threads have. */
 const ANY_FIRST = FD_ORDERED_BLOCKS * FD_BLOCK;
