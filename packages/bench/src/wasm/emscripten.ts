@@ -66,6 +66,7 @@ function startMain(): Promise<Program> {
 async function measure({ proxy, tree }: Sides, options: BenchOptions): Promise<Times> {
   const times: Times = { main: [], proxy: [], one: [], two: [], gain: [], opens: [] };
   const read = { task: "read" } as const;
+  const open = (file: number) => ({ task: "open", file, times: OPENS }) as const;
   const rounds = Math.max(3, Math.ceil(options.rounds / 2));
   for (let round = 0; round < rounds; round++) {
     const main = await startMain();
@@ -75,31 +76,27 @@ async function measure({ proxy, tree }: Sides, options: BenchOptions): Promise<T
       await tree.askAll<number>(() => read, TIMEOUT);
     }
     const plain = await main.readAll();
-    const alone = [await tree.ask<number>(0, read, TIMEOUT), await tree.ask<number>(1, read, TIMEOUT)];
-    const together = await tree.askAll<number>(() => read, TIMEOUT);
+    const { alone, together, gain } = await aloneAndTogether(tree, () => read);
     const proxied = await proxy.ask<number>(0, read, TIMEOUT);
     times.main.push(plain);
     times.one.push(alone[0] as number);
     times.two.push(Math.max(...together));
-    times.gain.push(gainOf(alone, together));
-    times.opens.push(await measureOpens(tree));
+    times.gain.push(gain);
+    await tree.askAll<number>(open, TIMEOUT);
+    times.opens.push((await aloneAndTogether(tree, open)).gain);
     times.proxy.push(proxied);
     options.log(`round ${round + 1} of ${rounds}`);
   }
   return times;
 }
 
-/** How much more two workers do together, from the times of each alone and with the other. */
-function gainOf(alone: readonly number[], together: readonly number[]): number {
-  return pairwise(alone, together, (one, two) => one / two).reduce((sum, gain) => sum + gain, 0);
-}
-
-/** The same for opens and closes: each worker has a file of its own. */
-async function measureOpens(tree: Pool): Promise<number> {
-  const open = (file: number) => ({ task: "open", file, times: OPENS }) as const;
-  await tree.askAll<number>(open, TIMEOUT);
-  const alone = [await tree.ask<number>(0, open(0), TIMEOUT), await tree.ask<number>(1, open(1), TIMEOUT)];
-  return gainOf(alone, await tree.askAll<number>(open, TIMEOUT));
+/** The times of a request of each of two workers, alone and with the other, and how much more they do together. */
+async function aloneAndTogether(tree: Pool, request: (worker: number) => EmscriptenRequest) {
+  const ask = (worker: number) => tree.ask<number>(worker, request(worker), TIMEOUT);
+  const alone = [await ask(0), await ask(1)];
+  const together = await tree.askAll<number>(request, TIMEOUT);
+  const gain = pairwise(alone, together, (one, two) => one / two).reduce((sum, more) => sum + more, 0);
+  return { alone, together, gain };
 }
 
 function report(result: Result, { main, proxy, one, two, gain, opens }: Times): void {

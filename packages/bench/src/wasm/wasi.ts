@@ -65,9 +65,12 @@ async function measureThreads(vfs: Vfs, turns: number, rounds: number, result: R
   const start: WasiStart = { handle: vfs.handle, arrived };
   const threads: Threads = { arrived, turns, pool: new WorkerPool(WORKER, DIRECTORIES.length, "program", start) };
   const [first] = DIRECTORIES;
-  const times = {
-    ...{ one: [] as number[], two: [] as number[], file: [] as number[] },
-    ...{ contextOne: [] as number[], context: [] as number[] },
+  const times: Record<"one" | "two" | "file" | "contextOne" | "context", number[]> = {
+    one: [],
+    two: [],
+    file: [],
+    contextOne: [],
+    context: [],
   };
   try {
     for (let round = -1; round < rounds; round++) {

@@ -175,10 +175,13 @@ export class SystemCalls {
 
   /** Opens a path. `syscall` is the name in errors, because other calls open files too. */
   open(path: Path, flags: number, mode: number, syscall = "open"): number {
+    return this.check(this.openRaw(this.#putOpened(path), flags, mode, syscall, path), syscall, path);
+  }
+
+  /** Passes the path of an open to the core. One that is too long the core refuses itself, but only after it has checked the flags, as Linux does. */
+  #putOpened(path: Path): number {
     const length = this.tryPutPath(path);
-    // The core refuses a path that is too long, but only after it has checked the flags, as Linux does.
-    const checked = length < 0 ? PATH_MAX + 1 : length;
-    return this.check(this.openRaw(checked, flags, mode, syscall, path), syscall, path);
+    return length < 0 ? PATH_MAX + 1 : length;
   }
 
   /** Opens the path that has been passed to the core. Returns a descriptor or a negative errno. The name and the path are for errors of waits. */
@@ -189,16 +192,13 @@ export class SystemCalls {
 
   /** The same for a caller that has numbers of its own for its files: it gets any free descriptor, side by side with others. */
   openAny(path: Path, flags: number, mode: number): number {
-    const length = this.tryPutPath(path);
-    const checked = length < 0 ? PATH_MAX + 1 : length;
-    return this.#opened(this.core.sysOpenAny(this.ctx, this.dirfd, checked, flags, mode), "open", path);
+    const fd = this.core.sysOpenAny(this.ctx, this.dirfd, this.#putOpened(path), flags, mode);
+    return this.#opened(fd, "open", path);
   }
 
   /** openat2(2): `dirfd` is where a relative path starts, `resolve` RESOLVE_* bits. Returns a descriptor. */
   openat2(dirfd: number, path: Path, flags: number, mode: number, resolve: number): number {
-    const length = this.tryPutPath(path);
-    const checked = length < 0 ? PATH_MAX + 1 : length;
-    const fd = this.core.sysOpenat2(this.ctx, dirfd, checked, flags, mode, resolve);
+    const fd = this.core.sysOpenat2(this.ctx, dirfd, this.#putOpened(path), flags, mode, resolve);
     return this.#opened(fd, "openat2", path);
   }
 

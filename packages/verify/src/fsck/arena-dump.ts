@@ -5,6 +5,7 @@
  */
 import * as L from "../arena/layout.js";
 import type { ArenaView } from "./arena-view.js";
+import { descriptorBlock } from "./contexts.js";
 import { xattrsAt } from "./inodes.js";
 
 const { DENTRY: D, INODE: I, MOUNT: M, SUPER: S, FILE: F, CONTEXT: C } = L;
@@ -157,7 +158,7 @@ function context(v: ArenaView, c: number, systems: Systems): string[] {
   const [root, cwd] = [C.root, C.pwd].map((at) => path(v, v.u32(c + at), systems));
   const lines = [`${name}: ${JSON.stringify({ umask, uid, gid, caps, ids, root, cwd })}`];
   for (let fd = 0; fd < L.FD_BLOCKS * L.FD_BLOCK; fd++) {
-    const block = v.u32(c + L.CONTEXT_FD_BLOCKS + Math.floor(fd / L.FD_BLOCK) * 4);
+    const block = descriptorBlock(v, c, Math.floor(fd / L.FD_BLOCK));
     if (block === 0) {
       fd += L.FD_BLOCK - 1;
       continue;

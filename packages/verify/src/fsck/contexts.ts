@@ -115,11 +115,16 @@ function checkGroups(v: ArenaView, c: number) {
   v.own(groups, n === 0 ? size : n * 4, () => `the groups of ${context(v, c)}`);
 }
 
+/** The address of a context's block of descriptors with this number, 0: there is none. */
+export function descriptorBlock(v: ArenaView, c: number, b: number): number {
+  return v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4) & ~L.FD_BLOCK_HIDDEN;
+}
+
 function checkDescriptors(v: ArenaView, c: number, alive: boolean): number {
   let open = 0;
   for (let b = 0; b < L.FD_BLOCKS; b++) {
     const pointer = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4);
-    const block = pointer & ~L.FD_BLOCK_HIDDEN;
+    const block = descriptorBlock(v, c, b);
     if (alive && pointer !== block) v.problem("fd", `block ${b} of ${context(v, c)} is made and not shown`);
     // The blocks of the second half have hints of their own.
     const ordered = b < L.FD_ORDERED_BLOCKS;

@@ -5,6 +5,7 @@
 import { BLOCKED_LOCKS_MAX, F_UNLCK, F_WRLCK, FILE_LOCKS_MAX } from "../../../threadfs/dist/abi/abi.js";
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex } from "./arena-view.js";
+import { descriptorBlock } from "./contexts.js";
 
 const { INODE: I, FILE: F, CONTEXT: C } = L;
 const { FileLock, BlockedLock } = L.CLASSES;
@@ -154,7 +155,7 @@ function hasOwner(v: ArenaView, i: number, lock: Lock): boolean {
 
 function hasOpen(v: ArenaView, c: number, i: number): boolean {
   for (let b = 0; b < L.FD_BLOCKS; b++) {
-    const block = v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4) & ~L.FD_BLOCK_HIDDEN;
+    const block = descriptorBlock(v, c, b);
     for (let k = 0; block !== 0 && k < L.FD_BLOCK; k++) {
       const file = v.u32(block + k * 4);
       if (file > L.FD_RESERVED && v.u32(file + F.inode) === i) return true;

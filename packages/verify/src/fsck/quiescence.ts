@@ -1,6 +1,7 @@
 /** No call is under way: locks are free, sequences even, no thread is in a read-side section. The slots of threads; retired objects. */
 import * as L from "../arena/layout.js";
 import { type ArenaView, hex, type Text } from "./arena-view.js";
+import { descriptorBlock } from "./contexts.js";
 
 const { DENTRY, INODE, MOUNT, SUPER, FILE, CONTEXT } = L;
 
@@ -11,10 +12,7 @@ function lock(v: ArenaView, at: number, what: Text, rest = 0) {
 
 /** The blocks of descriptors of a context that have a lock of their own. */
 function blocksWithLock(v: ArenaView, c: number): number[] {
-  const all = Array.from(
-    { length: L.FD_BLOCKS },
-    (_, b) => v.u32(c + L.CONTEXT_FD_BLOCKS + b * 4) & ~L.FD_BLOCK_HIDDEN,
-  );
+  const all = Array.from({ length: L.FD_BLOCKS }, (_, b) => descriptorBlock(v, c, b));
   return all.slice(L.FD_ORDERED_BLOCKS).filter((block) => block !== 0);
 }
 

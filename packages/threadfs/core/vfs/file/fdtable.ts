@@ -82,6 +82,11 @@ function fdHintOf(c: Context, fd: u32): usize {
 /** Frees a descriptor. Under its lock. */
 export function freeFd(c: Context, fd: u32): void {
   put32(fdSlot(c, fd), 0);
+  lowerFdHint(c, fd);
+}
+
+/** A descriptor is free. Under its lock. */
+function lowerFdHint(c: Context, fd: u32): void {
   const hint = fdHintOf(c, fd);
   if (fd < load<u32>(hint)) set32(hint, fd);
 }
@@ -199,6 +204,7 @@ export function fdUnreserve(c: Context, fd: u32): bool {
   const guard = fdLockOf(c, fd);
   lock(guard);
   const v = atomic.cmpxchg<u32>(fdSlot(c, fd), FD_RESERVED, 0);
+  if (v == FD_RESERVED) lowerFdHint(c, fd);
   unlock(guard);
   return v == 0 || v == FD_RESERVED;
 }

@@ -281,7 +281,7 @@ export function fgetRaw(c: Context, fd: i32): File {
   let deadline: f64 = 0;
   let tries = 0;
   while (true) {
-    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, c.fdLock);
+    if (tries++ > EAGER_TRIES) deadline = waitFor(deadline, fdLockOf(c, fd));
     const f = fdFile(c, fd);
     if (!f) {
       // Under the lock: a descriptor that is being closed is open until the commit.

@@ -186,10 +186,9 @@ export function newContext(maker: u32): Context | null {
   newContextErr = -ENOSPC;
   if (p == 0) return null;
   const c = changetype<Context>(p);
-  // The sequence continues, and the descriptor blocks, all free, stay with the memory.
+  // The sequence continues, and the descriptor blocks, all free, stay with the memory, and with their hints.
   c.resolve = 0;
   memory.fill(p + 8, 0, 120);
-  c.resetFdHints();
   // Before any thread can find it: if this thread dies now, its recovery closes the unfinished context.
   c.maker = maker;
   lock(G_CTX_LOCK);
